@@ -1,0 +1,49 @@
+# Every command sets up what it needs first: a machine with Python 3.11 or newer and make is enough.
+PYTHON ?= python3
+STAGE  ?= dev
+STEPS  ?= 200000
+SEED   ?=
+VENV   := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench simulate audit mutate synth deploy clean
+
+help: ## what can be made
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## the virtual environments, Node and the CDK CLI, all pinned; done once
+	@$(PYTHON) sandbox/setup.py
+
+run: setup ## the whole casino on this machine: deploy, play the journey, stay up (ONCE=1: exit after the journey)
+	@exec $(VENV)/python -m sandbox run
+
+test: setup lint ## lint, types, import contracts and every suite
+	@$(VENV)/python -m pytest -n 2 --dist loadgroup
+
+lint: setup ## ruff, mypy strict, import contracts
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy functions infrastructure sandbox tools tests benchmarks app.py
+	@PYTHONPATH=functions:. $(VENV)/lint-imports --no-cache
+
+bench: setup ## side by side with peers: a table, benchmarks/results.json and a picture
+	@$(VENV)/python -m benchmarks
+
+simulate: setup ## seeded fault simulation (STEPS=200000, SEED= replays one)
+	@PYTHONPATH=functions:. $(VENV)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))
+
+audit: setup ## prove every balance of the running sandbox (TABLE=name: of a table in AWS, with your credentials)
+	@PYTHONPATH=functions:. $(VENV)/python -m tools.audit $(if $(TABLE),--table $(TABLE))
+
+mutate: setup ## break the pure rules on purpose and count how often the tests notice
+	@PYTHONPATH=functions:. $(VENV)/python -m tools.mutation
+
+synth: setup ## the CloudFormation templates of a stage, checked by cdk-nag (STAGE=prod)
+	@$(VENV)/python -m tools.cdk synth $(STAGE)
+
+deploy: setup ## deploy a stage to the AWS account of your credentials (STAGE=dev)
+	@$(VENV)/python -m tools.cdk deploy $(STAGE)
+
+clean: ## remove everything that setup and the runs have made
+	@rm -rf .venv .sandbox node_modules cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
