@@ -1,0 +1,1 @@
+"""The ledger: one item decides, one transaction per movement, records for ever."""

@@ -1,0 +1,87 @@
+"""What every unit test gets: no network, no real credentials, a clock that stands still."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from pytest_socket import disable_socket
+
+from runtime import aws as runtime_aws
+from tests.unit.clock import FixedClock
+
+REGION = "eu-west-1"
+LEDGER_TABLE = "ledger"
+PLAYERS_TABLE = "players"
+CASHIER_TABLE = "cashier"
+
+# Read once, at import, by the process's one Logger and one Metrics.
+os.environ["POWERTOOLS_SERVICE_NAME"] = "unit-test"
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Countroom"
+os.environ["LOG_LEVEL"] = "INFO"
+
+
+def pytest_runtest_setup() -> None:
+    """A unit test that opens a socket fails: moto answers inside botocore, before a socket exists."""
+    disable_socket(allow_unix_socket=False)
+
+
+@pytest.fixture(autouse=True)
+def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the shell holds, a unit test sees a made-up account and no endpoint or profile of its user."""
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_SECURITY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "testing")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("STAGE", "test")
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """Epoch milliseconds, at `tests.unit.clock.START_MS` until the test moves it."""
+    return FixedClock()
+
+
+@pytest.fixture
+def aws(aws_environment: None) -> Iterator[None]:  # noqa: ARG001 - the environment must be there first
+    """An empty account in this process (moto). Clients of `runtime.aws` are forgotten before and after."""
+    runtime_aws.forget_clients()
+    with mock_aws():
+        yield
+    runtime_aws.forget_clients()
+
+
+@pytest.fixture
+def dynamodb(aws: None) -> Any:  # noqa: ARG001 - the account must be there first
+    """A low-level DynamoDB client with the three empty tables: ledger, players, cashier."""
+    client = runtime_aws.client("dynamodb")
+    _create_table(client, LEDGER_TABLE, ["pk"], index=("history", "p", "n", "N"))
+    _create_table(client, PLAYERS_TABLE, ["pk", "sk"])
+    _create_table(client, CASHIER_TABLE, ["pk", "sk"], index=("by_player", "player_id", "created_at", "S"))
+    return client
+
+
+def _create_table(client: Any, name: str, keys: list[str], index: tuple[str, str, str, str] | None = None) -> None:
+    attributes = dict.fromkeys(keys, "S")
+    request: dict[str, Any] = {"TableName": name, "BillingMode": "PAY_PER_REQUEST", "KeySchema": _key_schema(keys)}
+    if index is not None:
+        index_name, hash_key, range_key, range_type = index
+        attributes |= {hash_key: "S", range_key: range_type}
+        request["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": index_name,
+                "KeySchema": _key_schema([hash_key, range_key]),
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ]
+    request["AttributeDefinitions"] = [{"AttributeName": n, "AttributeType": t} for n, t in attributes.items()]
+    client.create_table(**request)
+
+
+def _key_schema(keys: list[str]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)]

@@ -1,0 +1,122 @@
+"""Opening, game sessions, status and limits: what changes a wallet but never its balances."""
+
+from dataclasses import replace
+
+import pytest
+
+from countroom.ledger.decide import Decision, decide
+from countroom.ledger.movements import LimitKind, OpenWallet, Reason, SetLimit, SetStatus, StartSession, Status
+from countroom.ledger.records import Outcome
+from countroom.ledger.rules.limits import PERIOD_MS_MAX, SECOND_MS
+from countroom.ledger.wallet import LIMITS_MAX, SESSIONS_MAX, GameSession, Limit, Wallet
+from tests.unit.ledger.examples import ANNA, HOUSE, NONE, NOW, UNIT, decided, ref, refused, wallet_with
+
+DAY = 86_400_000
+
+
+def started(digest: bytes, provider: str = "hub88", expires_at_ms: int = NOW + DAY) -> StartSession:
+    return StartSession.of(ANNA, provider, digest, "slot", expires_at_ms)
+
+
+def limit(cap: int, kind: LimitKind = LimitKind.LOSS, period_ms: int = DAY) -> SetLimit:
+    return SetLimit(ref("limit-1", HOUSE), ANNA, "EUR", cap, kind, period_ms)
+
+
+@pytest.mark.parametrize("currency", ["EUR", "JPY", "BTC"])
+def test_a_wallet_opens_empty(currency: str) -> None:
+    decision = decide(None, NONE, OpenWallet.of(ANNA, currency, "MT"), NOW)
+    assert isinstance(decision, Decision)
+    head = decision.record.hash
+    assert decision.wallet == Wallet(ANNA, currency, "MT", 1, head=head, head_key="wallet:open#pl_anna")
+    assert (decision.record.outcome, decision.record.amount) == (Outcome.APPLIED, 0)
+    assert decision.record.postings == ()
+    assert decision.record.note == "MT"
+
+
+@pytest.mark.parametrize("currency", ["", "eur", "XXX", "E\x1fR", "EURO" * 99])
+def test_no_wallet_opens_in_a_currency_that_does_not_exist(currency: str) -> None:
+    assert refused(None, OpenWallet.of(ANNA, currency, "MT")) is Reason.WRONG_CURRENCY
+
+
+def test_a_session_becomes_the_current_one_and_remembers_the_one_before() -> None:
+    first = decided(wallet_with(cash=5), started(b"1" * 12))
+    assert first.wallet.sessions == (GameSession("hub88", b"1" * 12, b"", NOW + DAY),)
+    second = decided(first.wallet, started(b"2" * 12, expires_at_ms=NOW + 5))
+    assert second.wallet.sessions == (GameSession("hub88", b"2" * 12, b"1" * 12, NOW + 5),)
+    third = decided(second.wallet, started(b"3" * 12))
+    assert third.wallet.sessions == (GameSession("hub88", b"3" * 12, b"2" * 12, NOW + DAY),)
+    assert third.wallet.cash == 5
+
+
+def test_of_too_many_sessions_the_oldest_is_forgotten() -> None:
+    assert SESSIONS_MAX == 4
+    wallet = wallet_with()
+    for provider in "abcd":
+        wallet = decided(wallet, started(b"1" * 12, provider)).wallet
+    assert [entry.provider for entry in wallet.sessions] == ["d", "c", "b", "a"]
+    wallet = decided(wallet, started(b"2" * 12, "b")).wallet
+    assert [entry.provider for entry in wallet.sessions] == ["b", "d", "c", "a"]
+    wallet = decided(wallet, started(b"1" * 12, "e")).wallet
+    assert [entry.provider for entry in wallet.sessions] == ["e", "b", "d", "c"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (Status.BLOCKED, Reason.WALLET_BLOCKED),
+        (Status.CLOSED, Reason.WALLET_BLOCKED),
+        (Status.EXCLUDED, Reason.WALLET_EXCLUDED),
+    ],
+)
+def test_no_session_for_a_wallet_that_is_not_active(status: Status, reason: Reason) -> None:
+    assert refused(wallet_with(status=status), started(b"1" * 12)) is reason
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("before", Status)
+def test_a_status_follows_any_other(before: Status, status: Status) -> None:
+    decision = decided(wallet_with(cash=5, status=before), SetStatus(ref("s", HOUSE), ANNA, status))
+    assert (decision.wallet.status, decision.wallet.cash) == (status, 5)
+
+
+def test_a_new_limit_counts_from_now() -> None:
+    decision = decided(wallet_with(cash=5), limit(7))
+    assert decision.wallet.limits == (Limit(LimitKind.LOSS, DAY, 7, 0, NOW),)
+    assert decision.record.amount == 7
+    assert decision.record.postings == ()
+
+
+def test_a_limit_of_nothing_is_a_limit() -> None:
+    assert decided(wallet_with(), limit(0)).wallet.limits[0].cap == 0
+
+
+def test_a_limit_can_be_lowered_or_repeated_but_not_raised() -> None:
+    others = (Limit(LimitKind.WAGER, DAY, 7, 1, NOW), Limit(LimitKind.LOSS, 7 * DAY, 7, 2, NOW))
+    standing = Limit(LimitKind.LOSS, DAY, 7, 3, NOW - 1)
+    wallet = wallet_with(limits=(others[0], standing, others[1]))
+    assert decided(wallet, limit(6)).wallet.limits == (others[0], replace(standing, cap=6), others[1])
+    assert decided(wallet, limit(7)).wallet.limits == wallet.limits
+    assert refused(wallet, limit(8)) is Reason.LIMIT_RAISE
+
+
+def test_a_wallet_has_nine_limits_at_most() -> None:
+    assert LIMITS_MAX == 9
+    limits = tuple(Limit(LimitKind.LOSS, period * 1_000, 7, 0, NOW) for period in range(1, 10))
+    assert len(decided(wallet_with(limits=limits[:8]), limit(7)).wallet.limits) == 9
+    assert refused(wallet_with(limits=limits), limit(7)) is Reason.LIMIT_RAISE
+    assert decided(wallet_with(limits=limits), limit(6, period_ms=9_000)).wallet.limits[8].cap == 6
+
+
+def test_the_period_of_a_limit_is_whole_seconds_up_to_a_leap_year() -> None:
+    assert PERIOD_MS_MAX == 366 * DAY
+    assert SECOND_MS == 1_000
+    assert decided(wallet_with(), limit(7, period_ms=1_000)).wallet.limits[0].period_ms == 1_000
+    assert decided(wallet_with(), limit(7, period_ms=366 * DAY)).wallet.limits[0].period_ms == 366 * DAY
+    for period in (0, -1, -1_000, 1, 999, 1_001, 366 * DAY + 1_000):
+        assert refused(wallet_with(), limit(7, period_ms=period)) is Reason.INVALID_AMOUNT
+
+
+def test_a_limit_is_an_amount_in_the_currency_of_the_wallet() -> None:
+    assert refused(wallet_with(), replace(limit(7), currency="USD")) is Reason.WRONG_CURRENCY
+    assert refused(wallet_with(), limit(-1)) is Reason.INVALID_AMOUNT
+    assert decided(wallet_with(), limit(10**12 * UNIT)).record.amount == 10**21
