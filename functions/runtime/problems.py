@@ -1,0 +1,152 @@
+"""Refusals to front-ends: the one table of codes, and how a refusal becomes an `application/problem+json` answer (RFC 9457)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+
+CONTENT_TYPE = "application/problem+json"
+TYPE_PREFIX = "https://countroom.dev/problems/"
+RETRY_AFTER_SECONDS = 2
+"""What a caller is asked to wait after `temporarily_unavailable`, unless the refusal says otherwise."""
+
+
+class Code(StrEnum):
+    """What a front-end may be told. The code is stable: clients decide by it, people read the title and the detail."""
+
+    MALFORMED_JSON = "malformed_json"
+    INVALID_REQUEST = "invalid_request"
+    IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
+    NOT_AUTHENTICATED = "not_authenticated"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of a refusal, not a secret
+    INVALID_CREDENTIALS = "invalid_credentials"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    CONFLICT = "conflict"
+    EMAIL_TAKEN = "email_taken"
+    REQUEST_IN_PROGRESS = "request_in_progress"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    WRONG_CURRENCY = "wrong_currency"
+    LIMIT_REACHED = "limit_reached"
+    WALLET_BLOCKED = "wallet_blocked"
+    WALLET_EXCLUDED = "wallet_excluded"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    INTERNAL_ERROR = "internal_error"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the table: the HTTP status and the sentence that stays the same for every occurrence."""
+
+    status: HTTPStatus
+    title: str
+
+
+TABLE: Mapping[Code, Entry] = {
+    Code.MALFORMED_JSON: Entry(HTTPStatus.BAD_REQUEST, "The body is not well-formed JSON."),
+    Code.INVALID_REQUEST: Entry(HTTPStatus.BAD_REQUEST, "The request holds invalid fields."),
+    Code.IDEMPOTENCY_KEY_MISSING: Entry(HTTPStatus.BAD_REQUEST, "The Idempotency-Key header is missing."),
+    Code.NOT_AUTHENTICATED: Entry(HTTPStatus.UNAUTHORIZED, "A valid access token is required."),
+    Code.TOKEN_EXPIRED: Entry(HTTPStatus.UNAUTHORIZED, "The access token has expired."),
+    Code.INVALID_CREDENTIALS: Entry(HTTPStatus.UNAUTHORIZED, "The e-mail address or the password is wrong."),
+    Code.FORBIDDEN: Entry(HTTPStatus.FORBIDDEN, "This is not allowed."),
+    Code.WALLET_BLOCKED: Entry(HTTPStatus.FORBIDDEN, "The wallet is blocked."),
+    Code.WALLET_EXCLUDED: Entry(HTTPStatus.FORBIDDEN, "The player is excluded from play."),
+    Code.NOT_FOUND: Entry(HTTPStatus.NOT_FOUND, "There is nothing here."),
+    Code.METHOD_NOT_ALLOWED: Entry(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here."),
+    Code.CONFLICT: Entry(HTTPStatus.CONFLICT, "The request does not fit the current state."),
+    Code.EMAIL_TAKEN: Entry(HTTPStatus.CONFLICT, "An account with this e-mail address exists."),
+    Code.REQUEST_IN_PROGRESS: Entry(HTTPStatus.CONFLICT, "The same request is still being worked on."),
+    Code.INSUFFICIENT_FUNDS: Entry(HTTPStatus.CONFLICT, "The balance does not cover the amount."),
+    Code.WRONG_CURRENCY: Entry(HTTPStatus.CONFLICT, "The wallet is held in another currency."),
+    Code.LIMIT_REACHED: Entry(HTTPStatus.CONFLICT, "A limit of the player has been reached."),
+    Code.BODY_TOO_LARGE: Entry(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
+    Code.UNSUPPORTED_MEDIA_TYPE: Entry(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json."),
+    Code.IDEMPOTENCY_KEY_REUSED: Entry(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The Idempotency-Key was used before with another request."
+    ),
+    Code.TOO_MANY_REQUESTS: Entry(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests."),
+    Code.INTERNAL_ERROR: Entry(HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed."),
+    Code.TEMPORARILY_UNAVAILABLE: Entry(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The request could not be completed now; repeating it is safe."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """A field by its path in the request ("amount", "items.0.id") and what is wrong with it. Never the value."""
+
+    field: str
+    message: str
+
+
+class Problem(Exception):
+    """Raised anywhere in an entrance to answer with a problem. The status follows from the code.
+
+    `detail` is shown to the caller: no personal data, no values, nothing from an exception.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        detail: str = "",
+        errors: tuple[FieldError, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the code."""
+        return TABLE[self.code].status.value
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A problem as it goes over the wire: status, headers and JSON text."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def render(problem: Problem, request_id: str) -> Rendered:
+    """Turn a problem into status, headers and body (RFC 9457 members plus `code`, `request_id` and `errors`).
+
+    Every 401 names the scheme (RFC 9110 §11.6.1, RFC 6750 §3), every 503 says when to come back.
+    """
+    entry = TABLE[problem.code]
+    body: dict[str, object] = {
+        "type": TYPE_PREFIX + problem.code.value,
+        "title": entry.title,
+        "status": entry.status.value,
+        "detail": problem.detail or entry.title,
+        "code": problem.code.value,
+        "request_id": request_id,
+    }
+    if problem.errors:
+        body["errors"] = [{"field": error.field, "message": error.message} for error in problem.errors]
+    headers = {"Content-Type": CONTENT_TYPE, **_standing_headers(problem.code), **problem.headers}
+    return Rendered(entry.status.value, headers, json.dumps(body, separators=(",", ":")))
+
+
+def _standing_headers(code: Code) -> dict[str, str]:
+    status = TABLE[code].status
+    if code is Code.TOKEN_EXPIRED:
+        return {"WWW-Authenticate": 'Bearer realm="countroom", error="invalid_token"'}
+    if status is HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer realm="countroom"'}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return {}
