@@ -1,0 +1,1 @@
+"""Who a player is: accounts, passwords and the access tokens that the other rooms trust."""

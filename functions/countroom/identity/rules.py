@@ -1,0 +1,162 @@
+"""What an account must be. Pure: no storage, no clock of its own, no secrets kept.
+
+A refusal names the field and what is wrong with it, never what was sent.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+from countroom.money import CurrencyKind, UnknownCurrency, currency
+
+PASSWORD_MIN: Final = 8
+PASSWORD_MAX: Final = 128
+"""Length of a password in characters after normalisation; any character counts (OWASP ASVS 5.0, 6.2.1, 6.2.5 and 6.2.9)."""
+
+AGE_MIN_YEARS: Final = 18
+AGE_MAX_YEARS: Final = 120
+
+EMAIL_MAX: Final = 254
+_LOCAL_PART_MAX: Final = 64
+
+_ATOM: Final = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_EMAIL: Final = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+{_LABEL})", re.ASCII)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_TERMS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator's licence allows: the countries from which a player may come (ISO 3166-1 alpha-2)."""
+
+    countries: frozenset[str]
+
+
+_COUNTRIES: Final = "AT CA CH CY CZ DE DK EE ES FI GB GR HR HU IE IS IT LI LT LU LV MT MX NO NZ PE PT RO SE SI SK"
+
+POLICY: Final = Policy(countries=frozenset(_COUNTRIES.split()))
+
+
+class InvalidFields(ValueError):
+    """An application that the rules refuse: (field, message) of everything that is wrong with it."""
+
+    def __init__(self, errors: tuple[tuple[str, str], ...]) -> None:
+        super().__init__("invalid fields: " + ", ".join(field for field, _ in errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What somebody sends who wants an account, as sent."""
+
+    email: str
+    password: str
+    date_of_birth: str
+    country: str
+    currency: str
+    accepted_terms: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """An application that may become an account: address and password normalised."""
+
+    email: str
+    password: str
+    date_of_birth: date
+    country: str
+    currency: str
+    accepted_terms: str
+
+
+def accept(application: Application, now_ms: int, policy: Policy = POLICY) -> Applicant:
+    """Check an application at an instant (epoch milliseconds); raise InvalidFields with all that is wrong."""
+    errors: list[tuple[str, str]] = []
+
+    def checked(field: str, message: str | None) -> None:
+        if message is not None:
+            errors.append((field, message))
+
+    email = normalise_email(application.email)
+    password = normalise_password(application.password)
+    born = parse_date(application.date_of_birth)
+    checked("email", None if email else "is not an e-mail address")
+    checked("password", password_fault(password))
+    checked("date_of_birth", "is not a date (YYYY-MM-DD)" if born is None else age_fault(born, today(now_ms)))
+    checked("country", None if application.country in policy.countries else "is not a country we serve")
+    checked("currency", None if _is_account_currency(application.currency) else "is not a currency we keep accounts in")
+    checked("accepted_terms", None if _TERMS.fullmatch(application.accepted_terms) else "is not a version of the terms")
+    if errors or email is None or born is None:
+        raise InvalidFields(tuple(errors))
+    return Applicant(email, password, born, application.country, application.currency, application.accepted_terms)
+
+
+def normalise_email(text: str) -> str | None:
+    """Return the one spelling of an address under which it is unique, or None when it is none.
+
+    Lower case, no space around. Only the ASCII dot-atom form of RFC 5321 with a dotted domain: quoted local parts and
+    non-ASCII letters are refused, so no two addresses can look alike. Internationalised domains come as `xn--` labels.
+    """
+    address = text.strip(" \t").lower()
+    if not text.isascii() or len(address) > EMAIL_MAX:
+        return None
+    match = _EMAIL.fullmatch(address)
+    if match is None or len(match.group(1)) > _LOCAL_PART_MAX or match.group(2).rpartition(".")[2].isdigit():
+        return None
+    return address
+
+
+def normalise_password(text: str) -> str:
+    """Return the password in Unicode's NFC form: the same keys pressed on two machines give the same bytes (NIST SP 800-63B)."""
+    return unicodedata.normalize("NFC", text)
+
+
+def password_fault(password: str) -> str | None:
+    """Say what is wrong with a normalised password, or None."""
+    if len(password) < PASSWORD_MIN:
+        return f"has fewer than {PASSWORD_MIN} characters"
+    if len(password) > PASSWORD_MAX:
+        return f"has more than {PASSWORD_MAX} characters"
+    return None
+
+
+def parse_date(text: str) -> date | None:
+    """Read YYYY-MM-DD, and nothing else that ISO 8601 allows; None when it is no day of the calendar."""
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def age_fault(born: date, on: date) -> str | None:
+    """Say why somebody born on a day may not play on another, or None."""
+    if born > on:
+        return "lies in the future"
+    age = age_in_years(born, on)
+    if age < AGE_MIN_YEARS:
+        return f"is less than {AGE_MIN_YEARS} years ago"
+    if age > AGE_MAX_YEARS:
+        return "is too long ago"
+    return None
+
+
+def age_in_years(born: date, on: date) -> int:
+    """Return full years of life; who was born on 29 February completes a year on 1 March of a common year."""
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def today(now_ms: int) -> date:
+    """Return the UTC day of an instant in epoch milliseconds."""
+    return datetime.fromtimestamp(now_ms / 1000, UTC).date()
+
+
+def _is_account_currency(code: str) -> bool:
+    try:
+        return currency(code).kind is CurrencyKind.STATE
+    except UnknownCurrency:
+        return False

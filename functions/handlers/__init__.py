@@ -1,0 +1,1 @@
+"""Entrances: one file for each Lambda function, parse, call, answer."""
