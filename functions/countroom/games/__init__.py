@@ -1,0 +1,1 @@
+"""Games: the catalogue, game sessions, and the wire dialects of game providers."""

@@ -1,0 +1,100 @@
+"""Launching a game: checks the game against the player's wallet and makes the session whose token the provider will echo.
+
+The session is a movement of the wallet, so that a bet finds it in the item that it reads anyway; a new session at a provider ends
+the old one for bets, not for wins and rollbacks.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from countroom.clock import Clock
+from countroom.games.catalogue import Catalogue, Game
+from countroom.ledger import sessions
+from countroom.ledger.book import Book, Refused
+from countroom.ledger.movements import Reason, StartSession
+from countroom.ledger.wallet import Wallet
+
+SESSION_MS: Final = 12 * 60 * 60 * 1000
+"""How long a session takes bets: an evening at a live table, and no token that is found next week."""
+
+
+class LaunchRefused(Exception):
+    """No session was made; base of the refusals of this file."""
+
+
+class GameNotFound(LaunchRefused):
+    """There is no game of this id."""
+
+
+class GameNotAvailable(LaunchRefused):
+    """The game is switched off, or not offered in the player's country."""
+
+
+class CurrencyNotTaken(LaunchRefused):
+    """The game does not take the currency of the player's wallet."""
+
+
+class PlayerBlocked(LaunchRefused):
+    """The wallet is blocked or closed."""
+
+
+class PlayerExcluded(LaunchRefused):
+    """The player is excluded from play."""
+
+
+class WalletMissing(LaunchRefused):
+    """The player has no wallet."""
+
+
+_REFUSALS: Final[dict[Reason, type[LaunchRefused]]] = {
+    Reason.WALLET_BLOCKED: PlayerBlocked,
+    Reason.WALLET_EXCLUDED: PlayerExcluded,
+    Reason.UNKNOWN_PLAYER: WalletMissing,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A session that takes bets until `expires_at_ms` (epoch milliseconds) or until the next one at this provider."""
+
+    token: str
+    game: Game
+    expires_at_ms: int
+
+
+class Launcher:
+    """Starts game sessions."""
+
+    def __init__(
+        self, book: Book, catalogue: Catalogue, clock: Clock, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        self._book = book
+        self._catalogue = catalogue
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    def launch(self, player_id: str, game_id: str) -> Launched:
+        """Start a session of a player at a game's provider. Raise a LaunchRefused, or OutcomeUnknown: then launch again."""
+        game = self._catalogue.game(game_id)
+        if game is None:
+            raise GameNotFound("no such game")
+        wallet = self._book.wallet(player_id)
+        if wallet is None:
+            raise WalletMissing("the player has no wallet")
+        _check(game, wallet)
+        token = sessions.issue(player_id, self._random_bytes(sessions.SECRET_BYTES))
+        expires_at_ms = self._clock() + SESSION_MS
+        digest = sessions.parse(token).digest
+        outcome = self._book.post(StartSession.of(player_id, game.provider, digest, game.code, expires_at_ms))
+        if isinstance(outcome, Refused):
+            raise _REFUSALS.get(outcome.reason, LaunchRefused)(outcome.reason.value)
+        return Launched(token, game, expires_at_ms)
+
+
+def _check(game: Game, wallet: Wallet) -> None:
+    if not game.enabled or not game.offered_in(wallet.country):
+        raise GameNotAvailable("not offered now, or not in this country")
+    if wallet.currency not in game.currencies:
+        raise CurrencyNotTaken("not in this currency")

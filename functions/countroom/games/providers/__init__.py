@@ -1,0 +1,1 @@
+"""Wire dialects of game providers: one mechanism (`dialect`), one file per dialect."""

@@ -1,0 +1,84 @@
+import pytest
+
+from countroom.games.launch import (
+    SESSION_MS,
+    CurrencyNotTaken,
+    GameNotAvailable,
+    GameNotFound,
+    Launcher,
+    LaunchRefused,
+    PlayerBlocked,
+    PlayerExcluded,
+    WalletMissing,
+)
+from countroom.ledger import sessions
+from countroom.ledger.book import OutcomeUnknown
+from countroom.ledger.movements import Status
+from countroom.ledger.store import StoreBusy
+from tests.unit.games.world import CATALOGUE, World
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.player()
+    return world
+
+
+def test_a_launch_leaves_the_tokens_digest_in_the_wallet_and_the_secret_nowhere(world: World) -> None:
+    launched = Launcher(world.book, CATALOGUE, world.clock, lambda size: bytes(range(size))).launch("pl_anna", "reels")
+    assert launched.expires_at_ms == world.clock() + SESSION_MS
+    assert launched.token == sessions.issue("pl_anna", bytes(range(20)))
+    session = world.store.wallets["pl_anna"].session("hub88")
+    assert session is not None
+    assert session.digest == sessions.parse(launched.token).digest
+    assert session.expires_at_ms == launched.expires_at_ms
+    assert launched.token.partition(".")[2] not in repr(world.store.state())
+
+
+def test_every_launch_has_a_token_of_its_own(world: World) -> None:
+    assert len({world.launch() for _ in range(20)}) == 20
+
+
+def test_a_launch_moves_no_money(world: World) -> None:
+    before = world.cash()
+    world.launch()
+    assert world.cash() == before
+
+
+@pytest.mark.parametrize(
+    ("player", "game", "refusal"),
+    [
+        ("pl_anna", "no-such-game", GameNotFound),
+        ("pl_anna", "x_reels", GameNotFound),
+        ("pl_anna", "closed", GameNotAvailable),
+        ("pl_nobody", "reels", WalletMissing),
+        ("pl_dora", "table", CurrencyNotTaken),
+        ("pl_emil", "table", GameNotAvailable),
+    ],
+)
+def test_refusals_leave_the_wallet_alone(world: World, player: str, game: str, refusal: type[LaunchRefused]) -> None:
+    world.player("pl_dora", currency="USD")
+    world.player("pl_emil", country="FR")
+    before = world.store.state()
+    with pytest.raises(refusal):
+        world.launch(player, game)
+    assert world.store.state() == before
+
+
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [(Status.BLOCKED, PlayerBlocked), (Status.CLOSED, PlayerBlocked), (Status.EXCLUDED, PlayerExcluded)],
+)
+def test_a_player_who_may_not_play_gets_no_session(world: World, status: Status, refusal: type[LaunchRefused]) -> None:
+    before = world.store.wallets["pl_anna"].session("hub88")
+    world.set_status("pl_anna", status)
+    with pytest.raises(refusal):
+        world.launch()
+    assert world.store.wallets["pl_anna"].session("hub88") == before
+
+
+def test_a_table_that_stays_busy_is_not_a_refusal(world: World) -> None:
+    world.store.faults = [StoreBusy("ThrottlingException")] * 100
+    with pytest.raises(OutcomeUnknown):
+        world.launch()
