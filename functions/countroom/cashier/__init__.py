@@ -1,0 +1,1 @@
+"""The cashier: money that comes into the house, and later the money that leaves it."""

@@ -1,0 +1,179 @@
+"""Player API: paying in. A deposit is opened here; its credit arrives later, with the gateway's word (see `payment_worker`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Final
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.depends import Depends
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import BaseModel, StringConstraints
+
+from countroom.cashier import terms
+from countroom.cashier.desk import Ask, Declined, DeclineReason, DepositDesk
+from countroom.cashier.idempotency import HEADER, REPLAY_HEADER
+from countroom.cashier.store import PAGE_MAX, CashierStore, InvalidCursor, StoreUnavailable
+from countroom.cashier.views import deposit_view
+from countroom.clock import system_clock
+from countroom.identity import tokens
+from countroom.identity.keys import KmsPublicKeys
+from countroom.ledger.book import Book
+from countroom.ledger.store import LedgerStore
+from runtime import aws, http, settings, telemetry
+from runtime.problems import Code, FieldError, Problem
+
+PAGE_DEFAULT: Final = 20
+
+Text = Annotated[str, StringConstraints(max_length=64)]
+"""Any text up to a bound; what it must look like is for the room's rules."""
+
+CODES: Final[Mapping[DeclineReason, Code]] = {
+    DeclineReason.INVALID_REQUEST: Code.INVALID_REQUEST,
+    DeclineReason.KEY_MISSING: Code.IDEMPOTENCY_KEY_MISSING,
+    DeclineReason.KEY_REUSED: Code.IDEMPOTENCY_KEY_REUSED,
+    DeclineReason.IN_PROGRESS: Code.REQUEST_IN_PROGRESS,
+    DeclineReason.NO_WALLET: Code.FORBIDDEN,
+    DeclineReason.WRONG_CURRENCY: Code.WRONG_CURRENCY,
+    DeclineReason.WALLET_BLOCKED: Code.WALLET_BLOCKED,
+    DeclineReason.WALLET_EXCLUDED: Code.WALLET_EXCLUDED,
+    DeclineReason.LIMIT_REACHED: Code.LIMIT_REACHED,
+}
+"""How the player API calls what the desk declines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Environment of this function."""
+
+    cashier_table: str
+    ledger_table: str
+    token_key_id: str
+    token_issuer: str
+
+
+class DepositBody(http.RequestBody):
+    """What a player sends to pay in."""
+
+    amount: Text
+    currency: Text
+    gateway: Text = terms.DEFAULT_GATEWAY
+
+
+class ChangeView(BaseModel):
+    """One step in a deposit's life."""
+
+    at: str
+    status: str
+    cause: str
+    actor: str
+
+
+class DepositView(BaseModel):
+    """One deposit; amounts are decimal strings, instants ISO 8601 in UTC."""
+
+    deposit_id: str
+    reference: str
+    status: str
+    status_text: str
+    amount: str
+    currency: str
+    credited_amount: str | None
+    gateway: str
+    created_at: str
+    events: list[ChangeView]
+
+
+class DepositPage(BaseModel):
+    """Deposits, newest first."""
+
+    items: list[DepositView]
+    next_cursor: str | None
+
+
+app = http.create_app(
+    {
+        **{exception: Code(code) for exception, code in tokens.PROBLEMS.items()},
+        StoreUnavailable: Code.TEMPORARILY_UNAVAILABLE,
+    }
+)
+
+
+@cache
+def _settings() -> Settings:
+    return settings.load(Settings)
+
+
+@cache
+def _desk() -> DepositDesk:
+    # The ledger repeats its requests itself, inside a time budget of its own.
+    book = Book(LedgerStore(aws.client("dynamodb", max_attempts=1), _settings().ledger_table), system_clock)
+    return DepositDesk(CashierStore(aws.client("dynamodb"), _settings().cashier_table), book.wallet, system_clock)
+
+
+@cache
+def _verifier() -> tokens.Verifier:
+    keys = KmsPublicKeys(aws.client("kms"), (_settings().token_key_id,))
+    return tokens.Verifier(_settings().token_issuer, keys, system_clock)
+
+
+def _verify(token: str) -> str:
+    return _verifier().player_id(token)
+
+
+Player = Annotated[str, Depends(http.Bearer(_verify).player_id)]
+
+
+@app.post("/v1/deposits", status_code=201)
+def open_deposit(body: DepositBody, player_id: Player) -> Response[str]:
+    """Open a deposit, once for each Idempotency-Key of a player."""
+    keys = header_values(app.current_event.raw_event, HEADER)
+    result = _desk().open(player_id, keys, Ask(body.amount, body.currency, body.gateway))
+    if isinstance(result, Declined):
+        telemetry.count("DepositDeclined", dimensions={"reason": result.reason.value})
+        raise _problem(result)
+    telemetry.count("DepositReplayed" if result.replayed else "DepositOpened")
+    headers = {REPLAY_HEADER: "true"} if result.replayed else {}
+    return Response(
+        status_code=result.answer.status, content_type="application/json", headers=dict(headers), body=result.answer.body
+    )
+
+
+@app.get("/v1/deposits")
+def list_deposits(
+    player_id: Player,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
+    cursor: Annotated[str | None, Query(max_length=256)] = None,
+) -> DepositPage:
+    """List the player's deposits, newest first."""
+    try:
+        page = _desk().page(player_id, limit, cursor)
+    except InvalidCursor:
+        raise http.invalid_fields(("cursor", "is not a cursor of this list")) from None
+    items = [DepositView.model_validate(deposit_view(deposit)) for deposit in page.deposits]
+    return DepositPage(items=items, next_cursor=page.next_cursor)
+
+
+@app.get("/v1/deposits/<deposit_id>")
+def get_deposit(deposit_id: str, player_id: Player) -> DepositView:
+    """Show one of the player's deposits, with what happened to it and when."""
+    deposit = _desk().get(player_id, deposit_id)
+    if deposit is None:
+        raise Problem(Code.NOT_FOUND)
+    return DepositView.model_validate(deposit_view(deposit))
+
+
+def header_values(event: Mapping[str, Any], name: str) -> list[str]:
+    """Give every value that a header was sent with, in their order (payload format 1.0 keeps them apart)."""
+    several: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
+    found = [str(value) for known, values in several.items() if known.lower() == name.lower() for value in values or []]
+    if found:
+        return found
+    return [str(value) for known, value in (event.get("headers") or {}).items() if known.lower() == name.lower()]
+
+
+def _problem(declined: Declined) -> Problem:
+    return Problem(CODES[declined.reason], errors=tuple(FieldError(fault.field, fault.message) for fault in declined.faults))
+
+
+handler = http.entrance(app)

@@ -1,0 +1,199 @@
+from typing import Any, ClassVar
+
+import pytest
+from botocore.exceptions import ClientError
+
+from countroom.cashier.deposits import Actor, Applied, Change, Deposit, DepositStatus, Payment, credit, move
+from countroom.cashier.idempotency import Answer, Claim, Entry
+from countroom.cashier.store import CashierStore, Creation, InvalidCursor, StoreUnavailable
+from tests.unit.cashier.support import DEPOSIT_ID, OTHER_PLAYER, PLAYER, BreakingClient, deposit_of, keep, lost, nanos
+from tests.unit.clock import START_MS
+from tests.unit.conftest import CASHIER_TABLE
+
+CLAIM = Claim(PLAYER, "key-1", b"\x00\xff")
+ANSWER = Answer(201, '{"a":"ö"}')
+
+
+@pytest.fixture
+def store(dynamodb: Any) -> CashierStore:
+    return CashierStore(dynamodb, CASHIER_TABLE)
+
+
+def failed(deposit: Deposit) -> Deposit:
+    verdict = move(deposit, Change(START_MS + 1, DepositStatus.FAILED, "test", Actor.GATEWAY))
+    assert isinstance(verdict, Applied)
+    return verdict.deposit
+
+
+def credited(deposit: Deposit) -> Deposit:
+    verdict = credit(
+        deposit, Payment("pay_1", nanos("9.00"), "EUR"), Change(START_MS + 2, DepositStatus.CREDITED, "t", Actor.GATEWAY)
+    )
+    assert isinstance(verdict, Applied)
+    return verdict.deposit
+
+
+def refusal(code: str, *reasons: str) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": ""}, "CancellationReasons": [{"Code": reason} for reason in reasons]}
+    return ClientError(response, "TransactWriteItems")
+
+
+def test_a_deposit_and_its_request_are_kept_and_read_back(store: CashierStore) -> None:
+    assert store.create(deposit_of(), CLAIM, ANSWER) is Creation.CREATED
+    assert store.get(DEPOSIT_ID) == deposit_of()
+    assert store.find_request(CLAIM) == Entry(b"\x00\xff", ANSWER)
+
+
+def test_both_are_read_strongly() -> None:
+    class Recording:
+        requests: ClassVar[list[dict[str, Any]]] = []
+
+        def get_item(self, **request: Any) -> dict[str, Any]:
+            self.requests.append(request)
+            return {}
+
+    store = CashierStore(Recording(), CASHIER_TABLE)
+    assert (store.get(DEPOSIT_ID), store.find_request(CLAIM)) == (None, None)
+    assert [request["ConsistentRead"] for request in Recording.requests] == [True, True]
+
+
+def test_what_was_never_written_is_not_found(store: CashierStore) -> None:
+    assert store.get(DEPOSIT_ID) is None
+    assert store.find_request(CLAIM) is None
+
+
+def test_a_key_belongs_to_its_caller(store: CashierStore) -> None:
+    store.create(deposit_of(), CLAIM, ANSWER)
+    assert store.find_request(Claim(OTHER_PLAYER, "key-1", b"\x00\xff")) is None
+    assert store.find_request(Claim(PLAYER, "key-2", b"\x00\xff")) is None
+
+
+def test_a_used_key_gives_its_entry_and_writes_nothing(store: CashierStore) -> None:
+    store.create(deposit_of(), CLAIM, ANSWER)
+    second = deposit_of(deposit_id="dep_" + "d" * 20)
+    assert store.create(second, CLAIM, Answer(201, "other")) == Entry(b"\x00\xff", ANSWER)
+    assert store.get(second.deposit_id) is None
+
+
+def test_a_landed_write_whose_answer_was_lost_is_recognised_as_ours(dynamodb: Any) -> None:
+    store = CashierStore(BreakingClient(dynamodb, 0, before=False, fault=lost), CASHIER_TABLE)
+    assert store.create(deposit_of(), CLAIM, ANSWER) is Creation.CREATED
+    assert store.get(DEPOSIT_ID) == deposit_of()
+
+
+def test_a_write_that_never_left_is_unavailable_and_leaves_nothing(dynamodb: Any) -> None:
+    store = CashierStore(BreakingClient(dynamodb, 0, before=True, fault=lost), CASHIER_TABLE)
+    with pytest.raises(StoreUnavailable):
+        store.create(deposit_of(), CLAIM, ANSWER)
+    assert store.get(DEPOSIT_ID) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("TransactionCanceledException", "None", "TransactionConflict"),
+        refusal("TransactionInProgressException"),
+    ],
+)
+def test_a_twin_at_this_moment_is_in_progress(dynamodb: Any, error: ClientError) -> None:
+    store = CashierStore(BreakingClient(dynamodb, 0, before=True, fault=lambda: error), CASHIER_TABLE)
+    assert store.create(deposit_of(), CLAIM, ANSWER) is Creation.IN_PROGRESS
+    assert store.get(DEPOSIT_ID) is None
+
+
+def test_a_twin_that_has_just_finished_gives_its_entry(dynamodb: Any) -> None:
+    keep(CashierStore(dynamodb, CASHIER_TABLE), deposit_of(), key="key-1")
+    conflict = refusal("TransactionCanceledException", "None", "TransactionConflict")
+    store = CashierStore(BreakingClient(dynamodb, 0, before=True, fault=lambda: conflict), CASHIER_TABLE)
+    found = store.create(deposit_of(deposit_id="dep_" + "d" * 20), CLAIM, ANSWER)
+    assert found == Entry(b"print", Answer(201, DEPOSIT_ID))
+
+
+@pytest.mark.parametrize(
+    "error", [refusal("TransactionCanceledException", "ThrottlingError", "None"), refusal("ThrottlingException")]
+)
+def test_throttling_is_unavailable_and_not_a_conflict(dynamodb: Any, error: ClientError) -> None:
+    store = CashierStore(BreakingClient(dynamodb, 0, before=True, fault=lambda: error), CASHIER_TABLE)
+    with pytest.raises(StoreUnavailable):
+        store.create(deposit_of(), CLAIM, ANSWER)
+
+
+def test_a_change_is_saved_once_and_only_on_what_it_was_decided_on(store: CashierStore) -> None:
+    keep(store, deposit_of())
+    after = failed(deposit_of())
+    assert store.save(deposit_of(), after)
+    assert store.get(DEPOSIT_ID) == after
+    assert not store.save(deposit_of(), after)
+    assert not store.save(deposit_of(), credited(deposit_of()))
+    assert store.get(DEPOSIT_ID) == after
+
+
+def test_a_change_of_an_unknown_deposit_writes_nothing(store: CashierStore) -> None:
+    assert not store.save(deposit_of(), failed(deposit_of()))
+    assert store.get(DEPOSIT_ID) is None
+
+
+def test_a_companion_carries_the_payment_and_its_condition(store: CashierStore, dynamodb: Any) -> None:
+    keep(store, deposit_of())
+    after = credited(deposit_of())
+    dynamodb.transact_write_items(TransactItems=[store.companion(deposit_of(), after)])
+    assert store.get(DEPOSIT_ID) == after
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        dynamodb.transact_write_items(TransactItems=[store.companion(deposit_of(), after)])
+
+
+def test_two_changes_at_once_are_a_mistake_of_ours(store: CashierStore) -> None:
+    with pytest.raises(ValueError, match="one change"):
+        store.companion(deposit_of(), credited(failed(deposit_of())))
+
+
+@pytest.mark.parametrize("error", [lost(), refusal("ThrottlingException"), refusal("InternalServerError")])
+def test_a_table_that_does_not_answer_is_unavailable(dynamodb: Any, error: BaseException) -> None:
+    def broken() -> CashierStore:
+        return CashierStore(BreakingClient(dynamodb, 0, before=True, fault=lambda: error), CASHIER_TABLE)
+
+    with pytest.raises(StoreUnavailable):
+        broken().get(DEPOSIT_ID)
+    with pytest.raises(StoreUnavailable):
+        broken().find_request(CLAIM)
+    with pytest.raises(StoreUnavailable):
+        broken().save(deposit_of(), failed(deposit_of()))
+    with pytest.raises(StoreUnavailable):
+        broken().list_by_player(PLAYER, 10)
+
+
+def test_a_list_is_newest_first_page_by_page_and_of_one_player(store: CashierStore) -> None:
+    mine = [deposit_of(deposit_id=f"dep_{letter * 20}", at_ms=START_MS + at) for at, letter in enumerate("abcde")]
+    for number, deposit in enumerate(mine):
+        keep(store, deposit, key=f"k-{number}")
+    keep(store, deposit_of(deposit_id="dep_" + "z" * 20, player_id=OTHER_PLAYER))
+    found: list[Deposit] = []
+    cursor: str | None = None
+    for _ in range(4):
+        page = store.list_by_player(PLAYER, 2, cursor)
+        found += page.deposits
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert cursor is None
+    assert found == mine[::-1]
+
+
+def test_a_cursor_of_another_player_opens_nothing_of_theirs(store: CashierStore) -> None:
+    for number, letter in enumerate("abc"):
+        keep(store, deposit_of(deposit_id=f"dep_{letter * 20}", at_ms=START_MS + number), key=f"k-{number}")
+    theirs = store.list_by_player(PLAYER, 1).next_cursor
+    assert theirs is not None
+    assert store.list_by_player(OTHER_PLAYER, 10, theirs).deposits == ()
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "é", "AAAA", "a" * 500, "MjAyNi0wMS0wMVQxMjowMDowMC4wMDBaIGRlcF8x", "=" * 8])
+def test_what_no_page_handed_out_is_no_cursor(store: CashierStore, cursor: str) -> None:
+    with pytest.raises(InvalidCursor):
+        store.list_by_player(PLAYER, 10, cursor)
+
+
+@pytest.mark.parametrize("limit", [0, 101, -1])
+def test_a_page_has_bounds(store: CashierStore, limit: int) -> None:
+    with pytest.raises(ValueError, match="limit"):
+        store.list_by_player(PLAYER, limit)
