@@ -1,0 +1,53 @@
+"""What a role may do, spelled action by action. No statement here, or anywhere in this app, allows an action by wildcard."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+
+class Use(StrEnum):
+    """A way of using a table. A transaction needs the actions of its parts, there is no action for the whole."""
+
+    READ = "dynamodb:GetItem"
+    PUT = "dynamodb:PutItem"
+    UPDATE = "dynamodb:UpdateItem"
+    QUERY = "dynamodb:Query"
+    SCAN = "dynamodb:Scan"
+
+
+# What a principal needs of a customer managed key so that a service may work with it on the principal's behalf.
+KEY_USE = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
+
+def on_table(table: dynamodb.ITable, *uses: Use) -> iam.PolicyStatement:
+    """Allow `uses` on the items of `table` itself. Deleting items is no use of a table here."""
+    return allow([use.value for use in uses], table.table_arn)
+
+
+def on_index(table: dynamodb.ITable, index: str) -> iam.PolicyStatement:
+    """Allow to query one global secondary index of `table`."""
+    return allow([Use.QUERY.value], f"{table.table_arn}/index/{index}")
+
+
+def through(scope: cdk.Stack, key: kms.IKey, service: str) -> iam.PolicyStatement:
+    """Allow to use `key`, but only by way of `service` (the first label of its endpoint), never directly."""
+    statement = allow(KEY_USE, key.key_arn)
+    statement.add_condition("StringEquals", {"kms:ViaService": f"{service}.{scope.region}.amazonaws.com"})
+    return statement
+
+
+def allow(actions: Sequence[str], *resources: str) -> iam.PolicyStatement:
+    """Allow `actions` on `resources` (ARNs)."""
+    return iam.PolicyStatement(actions=list(actions), resources=list(resources))

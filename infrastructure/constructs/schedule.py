@@ -1,0 +1,48 @@
+"""What runs by the clock here."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infrastructure.constructs.function import Function
+from infrastructure.constructs.house import House
+from infrastructure.constructs.permissions import allow, through
+
+
+class Nightly(Construct):
+    """Invokes `function` once a night with an empty event; what cannot be delivered goes to `failures`."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, house: House, function: Function, failures: sqs.IQueue, hour_utc: int
+    ) -> None:
+        super().__init__(scope, construct_id)
+        stack = cdk.Stack.of(self)
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
+            ),
+            description=f"Countroom {house.settings.name}: lets the scheduler start {function.node.id}",
+        )
+        role.add_to_policy(allow(["lambda:InvokeFunction"], function.alias.function_arn))
+        role.add_to_policy(allow(["sqs:SendMessage"], failures.queue_arn))
+        role.add_to_policy(through(stack, house.key, "sqs"))
+        schedule = scheduler.CfnSchedule(
+            self,
+            "Schedule",
+            description=f"Countroom {house.settings.name}: {function.node.id}, every night",
+            schedule_expression=f"cron(0 {hour_utc} * * ? *)",
+            schedule_expression_timezone="UTC",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="FLEXIBLE", maximum_window_in_minutes=15),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=function.alias.function_arn,
+                role_arn=role.role_arn,
+                input="{}",
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=failures.queue_arn),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_event_age_in_seconds=3600, maximum_retry_attempts=5),
+            ),
+        )
+        schedule.node.add_dependency(role)

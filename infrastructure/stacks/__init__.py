@@ -1,0 +1,1 @@
+"""Stacks compose constructs and define nothing of their own."""
