@@ -18,7 +18,7 @@ def command(action: str, stage: str, node: Path) -> list[str]:
     """Return the arguments that run the CDK CLI for one stage."""
     cli = [str(node / "bin" / "node"), str(NODE_MODULES / "aws-cdk" / "bin" / "cdk")]
     if action == "synth":
-        return [*cli, "synth", "--quiet", "--context", f"stage={stage}", "--output", f"cdk.out/{stage}"]
+        return [*cli, "synth", "--quiet", "--strict", "--context", f"stage={stage}", "--output", f"cdk.out/{stage}"]
     approval = ["--require-approval", "broadening"]
     return [*cli, "deploy", "--all", "--context", f"stage={stage}", "--output", f"cdk.out/{stage}", *approval]
 

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countroom import money
@@ -16,12 +16,14 @@ signed = st.integers(-AMOUNT_MAX, AMOUNT_MAX)
 places = st.integers(0, 15)
 
 
+@settings(deadline=None)
 @given(amounts, currencies)
 def test_what_is_written_reads_back_cut_to_the_currency(nanos: int, currency: money.Currency) -> None:
     unit = 10 ** (9 - currency.exponent)
     assert money.parse_amount(money.format_amount(nanos, currency), currency) == nanos - nanos % unit
 
 
+@settings(deadline=None)
 @given(signed, currencies)
 def test_written_amounts_are_cut_toward_zero_by_less_than_a_unit(nanos: int, currency: money.Currency) -> None:
     exact, written = Fraction(nanos, 10**9), Fraction(money.format_amount(nanos, currency))
@@ -30,6 +32,7 @@ def test_written_amounts_are_cut_toward_zero_by_less_than_a_unit(nanos: int, cur
     assert written * exact >= 0
 
 
+@settings(deadline=None)
 @given(signed, places)
 def test_scaled_amounts_are_cut_toward_zero_by_less_than_a_unit(nanos: int, count: int) -> None:
     exact, scaled = Fraction(nanos, 10**9), Fraction(money.to_scaled(nanos, count), 10**count)
@@ -37,6 +40,7 @@ def test_scaled_amounts_are_cut_toward_zero_by_less_than_a_unit(nanos: int, coun
     assert abs(exact - scaled) < Fraction(1, 10**count)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**40), 10**40), places)
 def test_a_scaled_amount_is_read_exactly_or_not_at_all(units: int, count: int) -> None:
     exact = Fraction(units, 10**count) * 10**9
@@ -48,6 +52,7 @@ def test_a_scaled_amount_is_read_exactly_or_not_at_all(units: int, count: int) -
             money.from_scaled(units, count)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), currencies)
 def test_a_text_is_an_amount_of_the_currency_or_refused(text: str, currency: money.Currency) -> None:
     try:
@@ -58,6 +63,7 @@ def test_a_text_is_an_amount_of_the_currency_or_refused(text: str, currency: mon
     assert text.isascii()
 
 
+@settings(deadline=None)
 @given(amounts, amounts, amounts, st.data())
 def test_stakes_and_wins_are_split_without_a_rest(cash: int, bonus: int, won: int, data: st.DataObject) -> None:
     stake = data.draw(st.integers(0, cash + bonus))

@@ -42,6 +42,10 @@ def test_currencies_have_their_exponents(code: str, exponent: int, kind: Currenc
     assert money.currency(code) == Currency(code, exponent, kind)
 
 
+def test_kinds_are_stored_as_they_are_called() -> None:
+    assert [kind.value for kind in CurrencyKind] == ["state", "crypto"]
+
+
 def test_the_registry_holds_each_code_once_and_in_capitals() -> None:
     codes = [entry.code for entry in money.currencies()]
     assert len(codes) == len(set(codes))

@@ -197,19 +197,30 @@ class Book:
         batch = _Batch(snapshot, self._clock(), tolerate)
         for index, movement in enumerate(movements):
             if refused := batch.add(index, movement):
-                return self._refuse_batch(snapshot.wallet, movement, refused)
+                return self._refuse_batch(snapshot.wallet, movements, batch, refused)
         if batch.decisions and self._store.commit(snapshot.wallet.version, batch.decisions) != Committed():
             raise _MovedOn
         return BatchPosted(tuple(batch.results), _newest(batch.wallet, None))
 
-    def _refuse_batch(self, wallet: Wallet, movement: Movement, refused: Refused) -> Refused:
-        """Write down a refusal that depends on the moment, alone: nothing else of the batch may persist."""
-        if refused.replayed or not refused.reason.recorded:
-            return replace(refused, balances=_balances(wallet))  # the batch may have come further, and none of it stands
-        decision = refuse(wallet, movement, refused.reason, self._clock())
-        if self._store.commit(wallet.version, (decision,)) != Committed():
+    def _refuse_batch(self, wallet: Wallet, movements: Sequence[Movement], batch: "_Batch", refused: Refused) -> Refused:
+        """Write down the refusals that depend on the moment, alone: nothing else of the batch may persist.
+
+        The tolerated ones too: what refuses the batch may rest on them, and a repeat must not find another moment.
+        """
+        kept = {decision.record.reference: decision.record.reason for decision in batch.decisions if decision.record.reason}
+        recorded = refused.reason.recorded and not refused.replayed
+        if recorded:
+            kept[movements[refused.index].reference] = refused.reason
+        decisions: list[Decision] = []
+        after = wallet
+        for movement in movements:
+            if reason := kept.pop(movement.reference, None):
+                decisions.append(refuse(after, movement, reason, self._clock()))
+                after = decisions[-1].wallet
+        if decisions and self._store.commit(wallet.version, decisions) != Committed():
             raise _MovedOn
-        return replace(refused, record=decision.record, balances=decision.record.after)
+        # the batch may have come further, and none of that stands
+        return replace(refused, record=decisions[-1].record if recorded else refused.record, balances=_balances(after))
 
 
 class _Batch:

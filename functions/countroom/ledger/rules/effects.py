@@ -1,7 +1,7 @@
 """What the rules of money share: the facts they may ask for, the effect they answer with, and the checks of several of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from countroom.ledger.movements import Kind, Reason, Reference, Status
 from countroom.ledger.records import Outcome, Record, Resolution, Tombstone
@@ -35,9 +35,19 @@ Found = Effect | Reason
 """What a rule answers: an effect, or why there is none."""
 
 
-def totals_with(wallet: Wallet, **changes: int) -> Totals:
-    """Return the lifetime totals with some of them changed, in nanos."""
-    return replace(wallet.totals, **{name: getattr(wallet.totals, name) + change for name, change in changes.items()})
+def totals_with(
+    wallet: Wallet, *, deposited: int = 0, withdrawn: int = 0, staked: int = 0, won: int = 0, adjusted: int = 0, bonus: int = 0
+) -> Totals:
+    """Return the lifetime totals with these added, in nanos."""
+    total = wallet.totals
+    return Totals(
+        total.deposited + deposited,
+        total.withdrawn + withdrawn,
+        total.staked + staked,
+        total.won + won,
+        total.adjusted + adjusted,
+        total.bonus + bonus,
+    )
 
 
 def unusable(wallet: Wallet) -> Reason | None:

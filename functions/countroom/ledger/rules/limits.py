@@ -31,8 +31,7 @@ def forced(limits: Limits, uses: Mapping[LimitKind, int], now_ms: int) -> Limits
     """Count a use that has happened already and cannot be refused."""
     if not limits:
         return limits
-    current = (limit.at(now_ms) for limit in limits)
-    return tuple(replace(limit, used=limit.used + uses.get(limit.kind, 0)) for limit in current)
+    return tuple(_counting(limit.at(now_ms), uses.get(limit.kind, 0)) for limit in limits)
 
 
 def given_back(limits: Limits, uses: Mapping[LimitKind, int], used_at_ms: int, now_ms: int) -> Limits:
@@ -40,10 +39,12 @@ def given_back(limits: Limits, uses: Mapping[LimitKind, int], used_at_ms: int, n
     if not limits:
         return limits
     current = (limit.at(now_ms) for limit in limits)
-    return tuple(
-        replace(limit, used=max(0, limit.used - uses.get(limit.kind, 0))) if used_at_ms >= limit.since_ms else limit
-        for limit in current
-    )
+    return tuple(_counting(limit, -uses.get(limit.kind, 0)) if used_at_ms >= limit.since_ms else limit for limit in current)
+
+
+def _counting(limit: Limit, use: int) -> Limit:
+    """Return the limit with a use added (negative: given back)."""
+    return Limit(limit.kind, limit.period_ms, limit.cap, max(0, limit.used + use), limit.since_ms) if use else limit
 
 
 def tightened(limits: Limits, kind: LimitKind, period_ms: int, cap: int, now_ms: int) -> Limits | None:
