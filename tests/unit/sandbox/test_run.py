@@ -1,0 +1,100 @@
+"""The launcher's verdicts: what it answers to bad settings, a second run, a failed journey and signals."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sandbox import run
+from sandbox.gateway.__main__ import main as gateway
+from sandbox.journey import DeviationError, Journey
+from sandbox.provider.__main__ import main as provider
+from sandbox.screen import Screen
+from sandbox.stack import Player, Stack
+from tests.unit.sandbox.test_stack import STACK
+
+
+@pytest.fixture(autouse=True)
+def own_process_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """The launcher changes signal handlers and its environment; both come back."""
+    monkeypatch.setattr(os, "environ", dict(os.environ) | {"COUNTROOM_STATE_DIR": str(tmp_path)})
+    before = {number: signal.getsignal(number) for number in run._SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox that is up at once, without an emulator."""
+
+    @contextlib.contextmanager
+    def running(_settings: run.Settings, _screen: Screen) -> Iterator[Stack]:
+        yield STACK
+
+    monkeypatch.setattr(run, "running", running)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_walked_journey_is_success_and_leaves_players(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    players = [Player("pl_2", "b@example.com", "p", "EUR", "MT")]
+    monkeypatch.setattr(Journey, "walk", lambda _: players)
+    assert run.main(once=True) == 0
+    assert Stack.read(tmp_path / "stack.json") == replace(STACK, players=players)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_deviation_is_failure_with_one_clear_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def walk(_: Journey) -> list[Player]:
+        raise DeviationError("step 8: the balance is '1.00' and must be '2.00'")
+
+    monkeypatch.setattr(Journey, "walk", walk)
+    monkeypatch.setattr("sandbox.function_logs.save", lambda _endpoint, _path: None)
+    assert run.main(once=True) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "THE JOURNEY FAILED at step 8: the balance is '1.00' and must be '2.00'" in last
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize("number", run._SIGNALS)
+def test_a_signal_on_the_way_stops_it(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    monkeypatch.setattr(Journey, "walk", lambda _: os.kill(os.getpid(), number))
+    assert run.main(once=True) == 130
+
+
+def test_a_second_run_in_one_folder_is_refused(tmp_path: Path) -> None:
+    settings = run.Settings(4566, tmp_path)
+    refused = pytest.raises(run.RunError, match=f"process {os.getpid()}.*`kill {os.getpid()}`")
+    with run._only_one(tmp_path), refused, run.running(settings, Screen()):
+        raise AssertionError("it must not get here")
+    with run._only_one(tmp_path):
+        pass
+
+
+def test_the_port_comes_from_the_environment(tmp_path: Path) -> None:
+    assert run.settings_from_environment() == run.Settings(4566, tmp_path)
+    os.environ["COUNTROOM_PORT"] = "4999"
+    assert run.settings_from_environment().port == 4999
+    for wrong in ("80", "65536", "x", "٤٥٦٦", "4566 "):
+        os.environ["COUNTROOM_PORT"] = wrong
+        with pytest.raises(run.RunError, match="set it to a number from 1024 to 65535"):
+            run.settings_from_environment()
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (provider, ["hub88", "bet", "--token", "t"]),
+        (gateway, ["standard", "pay", "--deposit", "dep_x", "--amount", "1.00"]),
+    ],
+)
+def test_the_outside_programs_say_that_nothing_runs(
+    program: object, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert callable(program)
+    assert program([*words, "--stack", str(tmp_path / "stack.json")]) == 1
+    assert "start the sandbox with `make run` first" in capsys.readouterr().err
