@@ -97,7 +97,13 @@ class Model:
             self._eventual_reads += 1
             if self._eventual_reads % 2:
                 found = table.previous.get(key, found)
-        return {"Item": found} if found else {}
+        answer: dict[str, Any] = {"Item": found} if found else {}
+        if request.get("ReturnConsumedCapacity") == "TOTAL":
+            answer["ConsumedCapacity"] = {
+                "TableName": request["TableName"],
+                "CapacityUnits": 1.0 if request.get("ConsistentRead") else 0.5,
+            }
+        return answer
 
     def transact_get_items(self, **request: Any) -> dict[str, Any]:
         """Read several items as of one instant."""

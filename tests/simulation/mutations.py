@@ -178,7 +178,19 @@ def _tls_is_not_sent(patch: Patch) -> None:
 
 def _weak_reads(patch: Patch) -> None:
     def get(self: LedgerStore, key: Mapping[str, Any]) -> Any:
-        return store_module._read(self._client.get_item, TableName=self._table, Key=key, ConsistentRead=False).get("Item")
+        told = {"ConsistentRead": False, "ReturnConsumedCapacity": "TOTAL"}
+        return store_module._read(self._client.get_item, "ConsumedCapacity", TableName=self._table, Key=key, **told).get("Item")
+
+    patch.setattr(LedgerStore, "_get", get)
+
+
+def _cut_short_is_empty(patch: Patch) -> None:
+    def get(self: LedgerStore, key: Mapping[str, Any]) -> Any:
+        def whole(**request: Any) -> Mapping[str, Any]:
+            return {"ConsumedCapacity": None, **self._client.get_item(**request)}
+
+        told = {"ConsistentRead": True, "ReturnConsumedCapacity": "TOTAL"}
+        return store_module._read(whole, "ConsumedCapacity", TableName=self._table, Key=key, **told).get("Item")
 
     patch.setattr(LedgerStore, "_get", get)
 
@@ -257,6 +269,7 @@ STORING: Final[Mapping[str, Mutation]] = {
     "a server error wrote nothing": _server_error_is_busy,
     "broken TLS wrote nothing": _tls_is_not_sent,
     "reads may be stale": _weak_reads,
+    "an answer cut short is an empty one": _cut_short_is_empty,
     "facts are read before the wallet": _facts_first,
     "a batch does not look at its own names": _own_names_unread,
     "a duplicate is taken for a shortage": _twin_is_refused,

@@ -8,7 +8,7 @@ from tests.simulation.witness import Violation
 from tests.simulation.world import World
 
 SEED = Seed(2026)
-STEPS_MAX = 30_000
+STEPS_MAX = 60_000
 OTHERS = {**STORING, **POSTING}
 
 

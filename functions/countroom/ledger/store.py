@@ -41,6 +41,7 @@ _THROTTLED: Final = frozenset(
 )
 _IN_PROGRESS: Final = "TransactionInProgressException"
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
+_INCOMPLETE: Final = "IncompleteAnswer"
 _SERVER_ERROR: Final = 500
 _NO_ANSWER: Final = (HTTPClientError, SSLError, ResponseParserError)
 """What leaves it open whether the request took effect. TLS may break before the request or after it: botocore does not tell."""
@@ -183,6 +184,7 @@ class LedgerStore:
         """Read a player's records from version `newest` to `oldest`, at most `limit`; eventually consistent. Raise StoreBusy."""
         answer = _read(
             self._client.query,
+            "Items",
             TableName=self._table,
             IndexName=items.HISTORY_INDEX,
             KeyConditionExpression=f"{items.PLAYER} = :player AND {items.RECORD_VERSION} BETWEEN :oldest AND :newest",
@@ -216,11 +218,11 @@ class LedgerStore:
             "KeyConditionExpression": f"{items.PLAYER} = :player",
             "ExpressionAttributeValues": {":player": {"S": player_id}},
         }
-        return _page(_read(self._client.query, **request, **_from(start)))
+        return _page(_read(self._client.query, "Items", **request, **_from(start)))
 
     def scanned_page(self, start: items.Item | None) -> Page:
         """Read a page of the whole table, strongly consistent, as it is. Raise StoreBusy."""
-        return _page(_read(self._client.scan, TableName=self._table, ConsistentRead=True, **_from(start)))
+        return _page(_read(self._client.scan, "Items", TableName=self._table, ConsistentRead=True, **_from(start)))
 
     def _wallet_put(self, decided_on: int, wallet: Wallet) -> dict[str, Any]:
         put: dict[str, Any] = {"TableName": self._table, "Item": items.checked_size(items.wallet_item(wallet))}
@@ -264,16 +266,17 @@ class LedgerStore:
         raise error
 
     def _get(self, key: Mapping[str, Any]) -> items.Item | None:
-        answer = _read(self._client.get_item, TableName=self._table, Key=key, ConsistentRead=True)
+        # What is not there is left out of the answer, so the capacity is asked for to tell that from an answer cut short.
+        told = {"ConsistentRead": True, "ReturnConsumedCapacity": "TOTAL"}
+        answer = _read(self._client.get_item, "ConsumedCapacity", TableName=self._table, Key=key, **told)
         found: items.Item | None = answer.get("Item")
         return found
 
     def _get_all(self, keys: Sequence[Mapping[str, Any]]) -> list[items.Item | None]:
         gets = [{"Get": {"TableName": self._table, "Key": key}} for key in keys]
-        answer = _read(self._client.transact_get_items, TransactItems=gets)
-        found = answer.get("Responses", ())
+        found = _read(self._client.transact_get_items, "Responses", TransactItems=gets)["Responses"]
         if len(found) != len(keys):
-            raise StoreBusy("IncompleteAnswer")
+            raise StoreBusy(_INCOMPLETE)
         return [entry.get("Item") for entry in found]
 
 
@@ -295,8 +298,11 @@ def _unwritten_or_lost(error: ClientError) -> Exception:
     return AnswerLost(code) if _status(error) >= _SERVER_ERROR else error
 
 
-def _read(call: Any, **request: Any) -> Mapping[str, Any]:
-    """Make a read; whatever is wrong with it for now is StoreBusy, because a read changes nothing."""
+def _read(call: Any, part: str, **request: Any) -> Mapping[str, Any]:
+    """Make a read; whatever is wrong with it for now is StoreBusy, because a read changes nothing.
+
+    An answer without the `part` that every whole one has was cut short: botocore hands on what it cannot read as an empty one.
+    """
     try:
         answer: Mapping[str, Any] = call(**request)
     except ClientError as error:
@@ -307,6 +313,8 @@ def _read(call: Any, **request: Any) -> Mapping[str, Any]:
         raise failure from error
     except (NotConnected, *_NO_ANSWER) as error:
         raise StoreBusy(type(error).__name__) from error
+    if part not in answer:
+        raise StoreBusy(_INCOMPLETE)
     return answer
 
 

@@ -66,7 +66,9 @@ class MemoryTable:
 
     def get_item(self, **request: Any) -> Any:
         """Read one item."""
-        return self._made("get_item", request, self.read_faults, lambda: self._got(request))
+        return self._made(
+            "get_item", request, self.read_faults, lambda: {**self._got(request), "ConsumedCapacity": {"CapacityUnits": 1.0}}
+        )
 
     def transact_get_items(self, **request: Any) -> Any:
         """Read several items."""
@@ -100,6 +102,9 @@ class MemoryTable:
     def _got(self, request: Mapping[str, Any]) -> dict[str, Any]:
         found = self.stored.get((request["TableName"], _key(request["Key"])))
         return {"Item": dict(found)} if found else {}
+
+    def _got_with_capacity(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self._got(request), "ConsumedCapacity": {"CapacityUnits": 1.0}}
 
     def _got_all(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"Responses": [self._got(entry["Get"]) for entry in request["TransactItems"]]}

@@ -51,6 +51,11 @@ def put(table: MemoryTable, *found: dict[str, Any]) -> None:
         table.stored[TABLE, item["pk"]["S"]] = item
 
 
+def reading(key: str) -> dict[str, Any]:
+    """The request of one strong read."""
+    return {"TableName": TABLE, "Key": {"pk": {"S": key}}, "ConsistentRead": True, "ReturnConsumedCapacity": "TOTAL"}
+
+
 def failed_commit(store: LedgerStore, table: MemoryTable, error: Exception, *decisions: Decision, companions: int = 0) -> Any:
     table.write_faults.append(failing(error))
     return store.commit(7, decisions or (BET,), (COMPANION,) * companions)
@@ -60,7 +65,7 @@ def test_a_wallet_is_read_strongly(store: LedgerStore, table: MemoryTable) -> No
     assert store.wallet(ANNA) is None
     put(table, items.wallet_item(WALLET))
     assert store.wallet(ANNA) == WALLET
-    assert table.calls[-1] == ("get_item", {"TableName": TABLE, "Key": {"pk": {"S": "W#pl_anna"}}, "ConsistentRead": True})
+    assert table.calls[-1] == ("get_item", reading("W#pl_anna"))
 
 
 def test_an_entry_is_a_record_or_a_tombstone_read_strongly(store: LedgerStore, table: MemoryTable) -> None:
@@ -69,8 +74,31 @@ def test_an_entry_is_a_record_or_a_tombstone_read_strongly(store: LedgerStore, t
     put(table, items.record_item(BET.record), items.tombstone_item(stone))
     assert store.entry(ref("bet-1")) == BET.record
     assert store.entry(ref("bet-2")) == stone
-    request = {"TableName": TABLE, "Key": {"pk": {"S": "TX#game:hub88#bet-2"}}, "ConsistentRead": True}
-    assert table.calls[-1] == ("get_item", request)
+    assert table.calls[-1] == ("get_item", reading("TX#game:hub88#bet-2"))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda store: store.wallet(ANNA),
+        lambda store: store.entry(ref("bet-1")),
+        lambda store: store.snapshot(ANNA, (a_win(1, bet=ref("bet-1")),)),
+        lambda store: store.history(ANNA, 9, 1, 9),
+        lambda store: store.indexed_page(ANNA, None),
+        lambda store: store.scanned_page(None),
+    ],
+)
+def test_an_answer_that_was_cut_short_is_not_an_empty_table(read: Callable[[LedgerStore], Any]) -> None:
+    """Botocore hands a body that it cannot read on as an answer with nothing in it."""
+
+    class CutShort(MemoryTable):
+        def get_item(self, **_request: Any) -> Any:
+            return {}
+
+        transact_get_items = query = scan = get_item
+
+    with pytest.raises(StoreBusy):
+        read(LedgerStore(CutShort(), TABLE))
 
 
 def test_a_movement_that_refers_to_nothing_costs_one_read(store: LedgerStore, table: MemoryTable) -> None:

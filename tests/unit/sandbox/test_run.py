@@ -50,13 +50,13 @@ def test_a_walked_journey_is_success_and_leaves_players(monkeypatch: pytest.Monk
 @pytest.mark.usefixtures("deployed")
 def test_a_deviation_is_failure_with_one_clear_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def walk(_: Journey) -> list[Player]:
-        raise DeviationError("step 8: the balance is '1.00' and must be '2.00'")
+        raise DeviationError("after step 8: the balance is '1.00' and must be '2.00'")
 
     monkeypatch.setattr(Journey, "walk", walk)
     monkeypatch.setattr("sandbox.function_logs.save", lambda _endpoint, _path: None)
     assert run.main(once=True) == 1
     last = capsys.readouterr().out.splitlines()[-1]
-    assert "THE JOURNEY FAILED at step 8: the balance is '1.00' and must be '2.00'" in last
+    assert "THE JOURNEY FAILED after step 8: the balance is '1.00' and must be '2.00'" in last
 
 
 @pytest.mark.usefixtures("deployed")
