@@ -65,7 +65,11 @@ class Journey:
             self._audit()
             second = PlayerApi(self.stack.apis.player).register(currency=CURRENCY)
         except (RefusedError, NoAnswerError, audit.AuditError) as error:
-            raise DeviationError(f"step {self._number}: {error}") from error
+            raise DeviationError(f"after step {self._number}: {error}") from error
+        except (KeyError, ValueError, TypeError) as error:
+            raise DeviationError(f"after step {self._number}: an answer is not of the expected form: {error!r}") from error
+        except subprocess.TimeoutExpired as error:
+            raise DeviationError(f"after step {self._number}: {error.cmd[2]} did not end within {error.timeout:.0f} s") from error
         return [_sample(self._account), _sample(second)]
 
     # ------------------------------------------------------------------ steps
@@ -151,7 +155,7 @@ class Journey:
                 return shown
             if time.monotonic() > end:
                 raise DeviationError(
-                    f"step {self._number}: the deposit was not credited within {CREDIT_TIMEOUT_SECONDS:.0f} s,"
+                    f"after step {self._number}: the deposit was not credited within {CREDIT_TIMEOUT_SECONDS:.0f} s,"
                     f" it is {shown['status']}"
                 )
             time.sleep(0.2)
@@ -190,7 +194,7 @@ class Journey:
             check=False,
         )
         if done.returncode != 0:
-            raise DeviationError(f"step {self._number + 1}: {program} {arguments[1]} failed: {done.stderr.strip()[-500:]}")
+            raise DeviationError(f"after step {self._number}: {program} {arguments[1]} failed: {done.stderr.strip()[-500:]}")
         return json.loads(done.stdout)
 
     def _show(self, name: str, asked: str, answered: str) -> None:
@@ -205,7 +209,7 @@ class Journey:
     def _expect(self, what: str, got: object, wanted: object, *, hint: object = None) -> None:
         if got != wanted:
             more = f" ({json.dumps(hint, default=str)[:800]})" if hint is not None else ""
-            raise DeviationError(f"step {self._number}: {what} is {got!r} and must be {wanted!r}{more}")
+            raise DeviationError(f"after step {self._number}: {what} is {got!r} and must be {wanted!r}{more}")
 
     def _expect_balance(self) -> None:
         self._expect("the balance in the wallet", self._wallet.available, f"{self._balance:.2f}")

@@ -121,6 +121,7 @@ def _place(settings: Settings) -> deploy.Place:
     )
     for folder in (temp, place.logs, place.home):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (place.logs / "functions.log").unlink(missing_ok=True)  # written only when a journey fails: an old one would mislead
     return place
 
 
@@ -208,7 +209,7 @@ def main(*, once: bool) -> int:
         return 1
     except DeviationError as error:
         logs = settings.state / "logs"
-        screen.say(f"THE JOURNEY FAILED at {error}. The logs are in {logs}.")
+        screen.say(f"THE JOURNEY FAILED {error}. The logs are in {logs}.")
         return 1
     except StoppedError as stopped:
         screen.say(f"{stopped}: stopped; nothing was left running")

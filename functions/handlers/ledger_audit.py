@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from countroom.ledger.audit import Auditor
 from countroom.ledger.findings import Anchor, Report, report_view
-from countroom.ledger.movements import InvalidReference, OpenWallet
+from countroom.ledger.movements import is_player_id
 from countroom.ledger.store import LedgerStore
 from runtime import aws, settings, telemetry
 
@@ -65,10 +65,7 @@ def read_order(event: Mapping[str, Any]) -> Order:
 
 
 def _is_player(player_id: object) -> bool:
-    try:
-        return isinstance(player_id, str) and bool(OpenWallet.of(player_id, "EUR", "MT"))
-    except InvalidReference:
-        return False
+    return isinstance(player_id, str) and is_player_id(player_id)
 
 
 def _audit(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -125,6 +125,11 @@ _RECORDED: Final = frozenset(
 _CURABLE: Final = frozenset({Reason.UNKNOWN_PLAYER, Reason.REFERENCE_UNKNOWN, Reason.COMPANION_CONFLICT})
 
 
+def is_player_id(text: str) -> bool:
+    """Tell whether a text can name a player."""
+    return _PLAYER.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """The name of a movement: its source (``game:hub88``, ``gateway:standard``, ``house:bonus``) and the source's own id."""
@@ -157,7 +162,7 @@ class Movement:
     kind: ClassVar[Kind]
 
     def __post_init__(self) -> None:
-        if not _PLAYER.fullmatch(self.player_id):
+        if not is_player_id(self.player_id):
             raise InvalidReference("a player id is empty, too long or has a character that is not allowed")
         if any(text and not _ID.fullmatch(text) for text in (self.game_code, self.round_id)):
             raise InvalidReference("a game or round is too long or has a character that is not allowed")
