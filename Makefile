@@ -28,7 +28,7 @@ lint: setup ## ruff, mypy strict, import contracts
 	@PYTHONPATH=functions:. $(VENV)/lint-imports --no-cache
 
 bench: setup ## side by side with peers: a table, benchmarks/results.json and a picture
-	@$(VENV)/python -m benchmarks
+	@PYTHONPATH=functions:. $(VENV)/python -m benchmarks
 
 simulate: setup ## seeded fault simulation (STEPS=200000, SEED= replays one)
 	@PYTHONPATH=functions:. $(VENV)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))

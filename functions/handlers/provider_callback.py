@@ -154,7 +154,7 @@ def _count_refusal(provider: str, failed: Failed) -> None:
     telemetry.count("ProviderRefusals", dimensions={"provider": provider, "cause": failed.cause})
 
 
-handler: Final = telemetry.observed(_serve)
-
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # pragma: no cover - only inside Lambda, where the start-up phase is not on the clock
     _desk()
+
+handler: Final = telemetry.observed(_serve)

@@ -13,6 +13,8 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
+from runtime import start
+
 __all__ = ["LambdaHandler", "MetricUnit", "count", "describe", "logger", "metrics", "observed", "set_correlation_id"]
 
 LambdaHandler = Callable[[dict[str, Any], Any], Any]
@@ -28,8 +30,9 @@ def observed(handler: LambdaHandler) -> LambdaHandler:
     """Wrap a Lambda handler: each log line carries the invocation's request id, and the metrics are flushed at the end.
 
     Whatever was appended to the logger in one invocation is forgotten at the next. The event is never logged,
-    whatever the environment says.
+    whatever the environment says. An entrance wraps its handler last, so this also ends the function's start.
     """
+    start.done()
 
     @functools.wraps(handler)
     def measured(event: dict[str, Any], context: Any) -> Any:
