@@ -7,7 +7,7 @@ VENV   := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench simulate audit mutate synth deploy clean
+.PHONY: help setup run test lint cover bench simulate audit mutate synth deploy clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: setup ## ruff, mypy strict, import contracts
 	@$(VENV)/mypy functions infrastructure sandbox tools tests benchmarks app.py
 	@PYTHONPATH=functions:. $(VENV)/lint-imports --no-cache
 
+cover: setup ## branch coverage of the functions by the unit, conformance and property tests
+	@$(VENV)/python -m pytest -n 2 --cov --cov-report=term tests/unit tests/conformance tests/properties
+
 bench: setup ## side by side with peers: a table, benchmarks/results.json and a picture
 	@PYTHONPATH=functions:. $(VENV)/python -m benchmarks
 
@@ -34,7 +37,7 @@ simulate: setup ## seeded fault simulation (STEPS=200000, SEED= replays one)
 	@PYTHONPATH=functions:. $(VENV)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))
 
 audit: setup ## prove every balance of the running sandbox (TABLE=name: of a table in AWS, with your credentials)
-	@PYTHONPATH=functions:. $(VENV)/python -m tools.audit $(if $(TABLE),--table $(TABLE))
+	@PYTHONPATH=functions:. $(VENV)/python -m tools.audit $(if $(TABLE),--table $(TABLE)) $(if $(ANCHORS),--anchors $(ANCHORS)) $(if $(KEEP),--anchors-out $(KEEP))
 
 mutate: setup ## break the pure rules on purpose and count how often the tests notice
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.mutation

@@ -54,7 +54,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, _endpoint(Path(folder)) as endpoint:
         lines, callback = _measure(endpoint, asked.seed, asked.bets)
     imports = cost.import_ms()
-    result = report.result(asked.seed, asked.bets, lines, callback, imports, cost.code_zip_kib())
+    result = report.result(asked.seed, asked.bets, lines, callback, imports, cost.code_zip_kib(), cost.decisions_per_second())
     (HERE / "results.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     picture.draw(result, HERE.parent / "docs" / "benchmark.svg")
     report.show(Console(width=None if sys.stdout.isatty() else 150), result)
@@ -143,7 +143,7 @@ def _line(contender: Contender, names: Sequence[str], bets: Sequence[Any], shown
         read_units=reads,
         cpu_us=0.0,
         bets_per_second=len(bets) / done.seconds,
-        dollars_per_million=cost.dollars_per_million(used["write_units"], reads),
+        dollars_per_million=cost.dollars_per_million(used["write_units"] + contender.index_units, reads),
     )
 
 

@@ -33,6 +33,7 @@ class Contender(Protocol):
 
     name: str
     claims: str
+    index_units: int
     meter: Meter
 
     def open(self, player: str) -> None:
@@ -50,6 +51,7 @@ class Countroom:
 
     name = "Countroom"
     claims = "record and balance in one transaction under the wallet's version"
+    index_units = 1  # the history index takes the record after the fact
 
     def __init__(self, client: Any, table: str) -> None:
         self.meter = Meter(client, writes=1)
@@ -80,6 +82,7 @@ class _Plain:
     """What the two usual ways share: a balance item in cents and a bet item."""
 
     writes = 2
+    index_units = 0
 
     def __init__(self, client: Any, table: str) -> None:
         self.meter = Meter(client, self.writes)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 IMPORT_RATIO_MAX = 1.3
 CPU_RATIO_MAX = 1.4
+DECISIONS_MIN = 20_000
 
 
 def result(
@@ -21,6 +22,7 @@ def result(
     callback: Mapping[str, float],
     imports: Mapping[str, float],
     zip_kib: float,
+    decisions: float,
 ) -> dict[str, Any]:
     """Put everything that was measured into one JSON object."""
     rows = []
@@ -40,6 +42,7 @@ def result(
             "bare_boto3_client_ms": round(imports["bare"], 1),
             "import_ratio": round(imports["callback"] / imports["bare"], 2),
             "code_zip_kib": round(zip_kib, 1),
+            "decisions_per_second_and_core": round(decisions),
         },
     }
 
@@ -71,7 +74,11 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
         f" a warm bet, all in, {callback['cpu_us_per_warm_bet']} µs of CPU,"
         f" {callback['cpu_ratio']} × two raw calls (goal ≤ {CPU_RATIO_MAX}); own code {callback['code_zip_kib']} KiB zipped."
     )
-    console.print("Requests, units and dollars are those of a plain first bet; dollars leave Lambda's duration out.")
+    console.print(
+        f"Decisions, storage left out: {callback['decisions_per_second_and_core']} a second on one core (goal ≥ {DECISIONS_MIN})."
+        " Requests, units and dollars are those of a plain first bet;"
+        " dollars count the index that our history reads, and leave Lambda's duration out."
+    )
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from sandbox import aws
 
 GROUPS_MAX = 50
 EVENTS_MAX = 1_000
-_PREFIX = "/aws/lambda/"
+_PREFIX = "/countroom/"
 
 
 def save(endpoint: str, path: Path) -> None:

@@ -1,9 +1,8 @@
 """Player API: the games on offer, and starting one."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Final
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Depends
 from pydantic import BaseModel
@@ -24,10 +23,9 @@ from countroom.identity import tokens
 from countroom.identity.keys import KmsPublicKeys
 from countroom.ledger.book import Book, OutcomeUnknown
 from countroom.ledger.store import LedgerStore
+from countroom.times import to_iso
 from runtime import aws, http, settings, telemetry
 from runtime.problems import Code
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +136,8 @@ def start_session(game_id: str, player_id: Player, body: LaunchBody | None = Non
         session_token=launched.token,
         provider=launched.game.provider,
         game_id=launched.game.id,
-        expires_at=_instant(launched.expires_at_ms),
+        expires_at=to_iso(launched.expires_at_ms),
     )
-
-
-def _instant(epoch_ms: int) -> str:
-    """Write epoch milliseconds as ISO 8601 in UTC."""
-    return (_EPOCH + timedelta(milliseconds=epoch_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 handler = http.entrance(app)

@@ -28,6 +28,9 @@ BUDGET_S: Final = 2.5
 """When an answer must be out, whatever hangs. The most impatient provider tries three times of one second, others wait five."""
 
 LEDGER_BUDGET_S: Final = 2.0
+_RING_AGAIN_S: Final = 0.1
+"""Python drops an exception that is raised while it finalises an object, so one ring may go unheard."""
+
 CONNECT_S: Final = 0.5
 READ_S: Final = 1.0
 
@@ -98,7 +101,7 @@ def _in_time(call: Call) -> Served:
     """
     desk = _desk()
     try:
-        setitimer(ITIMER_REAL, BUDGET_S)
+        setitimer(ITIMER_REAL, BUDGET_S, _RING_AGAIN_S)
         try:
             return desk.serve(call)
         finally:

@@ -8,11 +8,11 @@ from aws_lambda_powertools.event_handler import Depends, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel
 
-from countroom import money
 from countroom.clock import system_clock
 from countroom.identity import tokens
 from countroom.identity.keys import KmsPublicKeys
 from countroom.ledger import views
+from countroom.ledger.amounts import exact_amount
 from countroom.ledger.book import Book
 from countroom.ledger.chain import IndexBehind
 from countroom.ledger.history import (
@@ -107,14 +107,13 @@ def show_wallet(player_id: Player) -> WalletView:
     wallet = Book(_store(), system_clock).wallet(player_id)
     if wallet is None:
         raise Problem(Code.NOT_FOUND)
-    cur = money.currency(wallet.currency)
     return WalletView(
         player_id=player_id,
         currency=wallet.currency,
-        cash=money.format_amount(wallet.cash, cur),
-        bonus=money.format_amount(wallet.bonus, cur),
-        held=money.format_amount(wallet.held, cur),
-        available=money.format_amount(wallet.available, cur),
+        cash=exact_amount(wallet.cash, wallet.currency),
+        bonus=exact_amount(wallet.bonus, wallet.currency),
+        held=exact_amount(wallet.held, wallet.currency),
+        available=exact_amount(wallet.available, wallet.currency),
         version=wallet.version,
         status=wallet.status.value,
     )

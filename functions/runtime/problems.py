@@ -52,7 +52,7 @@ TABLE: Mapping[Code, Entry] = {
     Code.MALFORMED_JSON: Entry(HTTPStatus.BAD_REQUEST, "The body is not well-formed JSON."),
     Code.INVALID_REQUEST: Entry(HTTPStatus.BAD_REQUEST, "The request holds invalid fields."),
     Code.IDEMPOTENCY_KEY_MISSING: Entry(HTTPStatus.BAD_REQUEST, "The Idempotency-Key header is missing."),
-    Code.NOT_AUTHENTICATED: Entry(HTTPStatus.UNAUTHORIZED, "A valid access token is required."),
+    Code.NOT_AUTHENTICATED: Entry(HTTPStatus.UNAUTHORIZED, "Valid credentials are required."),
     Code.TOKEN_EXPIRED: Entry(HTTPStatus.UNAUTHORIZED, "The access token has expired."),
     Code.INVALID_CREDENTIALS: Entry(HTTPStatus.UNAUTHORIZED, "The e-mail address or the password is wrong."),
     Code.FORBIDDEN: Entry(HTTPStatus.FORBIDDEN, "This is not allowed."),

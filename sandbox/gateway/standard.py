@@ -53,7 +53,7 @@ def deliver(url: str, secret: str, body: bytes, *, message_id: str, timestamp: i
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line of this dialect."""
     parser.add_argument("action", choices=["pay", "fail"])
-    parser.add_argument("--deposit", required=True, help="the deposit's id or reference, dep_…")
+    parser.add_argument("--deposit", required=True, help="the deposit's id, dep_…")
     parser.add_argument("--payment", default="", help="the gateway's id of the payment; a new one if left out")
     parser.add_argument("--amount", required=True, help="in main units, as a decimal")
     parser.add_argument("--currency", default="EUR")

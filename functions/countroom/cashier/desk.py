@@ -210,7 +210,7 @@ def _amount(text: str, currency: money.Currency) -> tuple[int, Fault | None]:
     try:
         amount = money.parse_amount(text, currency)
     except money.InvalidAmount:
-        return 0, Fault("amount", f"must be a plain decimal with at most {currency.exponent} places")
+        return 0, Fault("amount", f"must be a plain positive decimal with at most {currency.exponent} places")
     return amount, None if amount > 0 else Fault("amount", "must be more than zero")
 
 

@@ -1,8 +1,7 @@
-"""Amounts as histories, statements and audits show them. Pure.
+"""Amounts as wallets, histories, statements and audits show them. Pure.
 
 A decimal text has the places of its currency, and more where the amount is finer than the smallest unit (a stake of 0.00001 is):
-a list whose lines were cut to cents would not add up. The balance of a wallet is shown cut to the currency's places, so it may be
-less than that of its newest line by a fraction of the smallest unit.
+a list whose lines were cut to cents would not add up, nor would its last line agree with the balance.
 """
 
 from countroom import money

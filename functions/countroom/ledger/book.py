@@ -37,7 +37,7 @@ ATTEMPTS_MAX: Final = 60
 BUDGET_S: Final = 4.0
 _WAIT_BASE_S: Final = 0.008
 _WAIT_MAX_S: Final = 0.25
-_WAIT_IN_PROGRESS_S: Final = 5.0
+_WAIT_IN_PROGRESS_S: Final = 0.5
 
 
 class _MovedOn(Exception):
@@ -108,7 +108,7 @@ class _Tries:
     def again(self, *, in_progress: bool = False) -> None:
         self._made += 1
         if in_progress:
-            wait = _WAIT_IN_PROGRESS_S
+            wait = _WAIT_IN_PROGRESS_S * (1.0 + self._pacing.jitter())
         else:
             wait = min(_WAIT_MAX_S, _WAIT_BASE_S * 2.0 ** min(self._made, 8)) * self._pacing.jitter()
         if self._made >= self._pacing.attempts_max or self._pacing.timer() + wait >= self._ends:

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     SESSION_UNKNOWN = "session_unknown"
     SESSION_EXPIRED = "session_expired"
     GAME_UNAVAILABLE = "game_unavailable"
+    GAME_CURRENCY = "game_currency"
     LIMIT_REACHED = "limit_reached"
     LIMIT_RAISE = "limit_raise"
     DUPLICATE_TRANSACTION = "duplicate_transaction"
@@ -118,6 +119,7 @@ _RECORDED: Final = frozenset(
         Reason.SESSION_UNKNOWN,
         Reason.SESSION_EXPIRED,
         Reason.GAME_UNAVAILABLE,
+        Reason.GAME_CURRENCY,
         Reason.LIMIT_REACHED,
         Reason.LIMIT_RAISE,
     }

@@ -23,8 +23,6 @@ from countroom.ledger.wallet import Wallet
 Companion = Mapping[str, Any]
 """One low-level TransactItem of another room, ``{"Put": {...}}`` or ``{"Update": {...}}``, for the same commit."""
 
-TRANSACTION_ITEMS_MAX: Final = 100
-
 _ABSENT: Final = f"attribute_not_exists({items.KEY})"
 _SAME_VERSION: Final = f"{items.WALLET_VERSION} = :decided_on"
 _THROTTLED: Final = frozenset(
@@ -67,9 +65,9 @@ class DynamoDB(Protocol):
 
 
 class StoreBusy(Exception):
-    """The table refused for now, and nothing of this request was written.
+    """The table refused for now, and nothing was written, unless the request is `in_progress`.
 
-    `in_progress`: its own twin, of which the answer was lost, is still under way and may be written.
+    Then its own twin, of which the answer was lost, is still under way and may be written.
     """
 
     def __init__(self, code: str, *, in_progress: bool = False) -> None:

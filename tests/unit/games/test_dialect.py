@@ -196,7 +196,7 @@ def test_what_a_call_did_is_reported(world: PlainWorld) -> None:
         ("x_reels", "EUR", 1, None),
         ("x_closed", "EUR", 1, Reason.GAME_UNAVAILABLE),
         ("nothing", "EUR", 1, Reason.GAME_UNAVAILABLE),
-        ("x_table", "USD", UNIT, Reason.WRONG_CURRENCY),
+        ("x_table", "USD", UNIT, Reason.GAME_CURRENCY),
         ("x_table", "EUR", UNIT - 1, Reason.LIMIT_REACHED),
         ("x_table", "EUR", UNIT, None),
         ("x_table", "EUR", 100 * UNIT, None),

@@ -89,6 +89,13 @@ def test_balances_are_exact_texts(world: World) -> None:
     }
 
 
+def test_a_balance_finer_than_the_smallest_unit_agrees_with_the_history(world: World) -> None:
+    world.post(Bet(Reference("game:hub88", "fine"), PLAYER, "EUR", UNIT // 100_000, "g", "r"))
+    assert ask("/v1/wallet", world.token()).json["cash"] == "99.99999"
+    (newest, *_) = ask("/v1/wallet/transactions", world.token()).json["items"]
+    assert newest["balances"]["cash"] == "99.99999"
+
+
 def test_a_currency_without_places(world: World) -> None:
     world.post(OpenWallet.of(OTHER, "JPY", "EE"))
     world.post(Deposit(Reference("gateway:standard", "dep_2"), OTHER, "JPY", 1500 * UNIT))

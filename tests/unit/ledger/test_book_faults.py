@@ -133,14 +133,15 @@ def test_one_lost_answer_among_other_faults_is_remembered(casino: Casino) -> Non
     assert caught.value.possibly_written
 
 
-def test_a_transaction_in_progress_is_waited_for_when_the_budget_allows(casino: Casino) -> None:
-    casino.budget_s = 6.0
+def test_a_transaction_in_progress_is_given_longer_to_end(casino: Casino) -> None:
     casino.client.write_faults.append(failing(IN_PROGRESS))
     posted(casino.book.post(a_bet(3)))
-    assert casino.timeline.sleeps == [5.0]
+    (waited,) = casino.timeline.sleeps
+    assert 0.5 <= waited <= 1.0
 
 
 def test_a_transaction_in_progress_may_be_written_when_the_budget_ends(casino: Casino) -> None:
+    casino.budget_s = 0.4
     casino.client.write_faults.append(failing(IN_PROGRESS))
     with pytest.raises(OutcomeUnknown) as caught:
         casino.book.post(a_bet(3))

@@ -112,6 +112,7 @@ REASONS_OF: Mapping[Kind, set[Reason]] = {
         Reason.SESSION_UNKNOWN,
         Reason.SESSION_EXPIRED,
         Reason.GAME_UNAVAILABLE,
+        Reason.GAME_CURRENCY,
         Reason.NEGATIVE_BALANCE,
         Reason.LIMIT_REACHED,
         Reason.INSUFFICIENT_FUNDS,
@@ -157,6 +158,7 @@ def _shapes() -> Iterator[Movement]:
     yield a_bet(1, session=CURRENT)
     yield a_bet(1, session=EXPIRED)
     yield a_bet(1, veto=Reason.GAME_UNAVAILABLE)
+    yield a_bet(1, veto=Reason.GAME_CURRENCY)
     yield a_win(1, bet=ref("two"), round="another")
     yield SetLimit(ref("one"), ANNA, "EUR", 9, LimitKind.WAGER, 1_000)
     yield SetLimit(ref("one"), ANNA, "EUR", 9, LimitKind.WAGER, 0)

@@ -12,6 +12,7 @@ TABLE = {
     Reason.UNKNOWN_PLAYER: (False, True),
     Reason.PLAYER_EXISTS: (False, False),
     Reason.WRONG_CURRENCY: (False, False),
+    Reason.GAME_CURRENCY: (True, False),
     Reason.INVALID_AMOUNT: (False, False),
     Reason.INSUFFICIENT_FUNDS: (True, False),
     Reason.NEGATIVE_BALANCE: (True, False),

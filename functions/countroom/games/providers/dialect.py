@@ -214,7 +214,7 @@ def veto_of(catalogue: Catalogue, provider: str, bet: Bet) -> Reason | None:
     if game is None or not game.enabled:
         return Reason.GAME_UNAVAILABLE
     if bet.currency not in game.currencies:
-        return Reason.WRONG_CURRENCY
+        return Reason.GAME_CURRENCY
     if bet.amount and not game.stake_range(bet.currency).allows(bet.amount):
         return Reason.LIMIT_REACHED
     return None
