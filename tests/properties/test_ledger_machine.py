@@ -180,6 +180,7 @@ def test_reasons_that_are_never_recorded_are_the_only_ones_without_a_record() ->
         Reason.SESSION_UNKNOWN,
         Reason.SESSION_EXPIRED,
         Reason.GAME_UNAVAILABLE,
+        Reason.GAME_CURRENCY,
         Reason.LIMIT_REACHED,
         Reason.LIMIT_RAISE,
     }
