@@ -190,7 +190,9 @@ class Oracle:
 
     def _deposit_reversal(self, _account: Account, movement: Any, _now_ms: int) -> Verdict:
         found = self._open(movement, movement.deposit.text, Kind.DEPOSIT)
-        return no(found) if isinstance(found, Reason) else Verdict(cash=-movement.amount, resolves=True)
+        if isinstance(found, Reason):
+            return no(found)
+        return Verdict(cash=-movement.amount, resolves=True) if movement.amount <= found else no(Reason.REFERENCE_MISMATCH)
 
     def _hold(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
         if account.status in {Status.BLOCKED, Status.CLOSED}:

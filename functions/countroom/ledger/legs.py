@@ -131,6 +131,8 @@ def check_target(record: Record, target: Record) -> Iterator[Complaint]:
     if record.kind in _AMOUNT_OF_TARGET and record.amount != target.amount:
         issue = Issue.HOLD if target.kind is Kind.HOLD else Issue.LEGS
         yield issue, f"its amount is {record.amount}, what it is about has {target.amount}."
+    if record.kind is Kind.DEPOSIT_REVERSAL and record.amount > target.amount:
+        yield Issue.LEGS, f"takes back {record.amount} of a deposit of {target.amount}."
     if record.kind is Kind.WIN and record.round != target.round:
         yield Issue.REFERENCE, "is of another round than its bet."
     if record.kind is Kind.ROLLBACK and (record.cash, record.bonus) != (-target.cash, -target.bonus):

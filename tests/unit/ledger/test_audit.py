@@ -175,6 +175,22 @@ def test_a_debt_by_force_is_none() -> None:
     assert audit_items(ledger.items).mismatches == 0
 
 
+def test_more_taken_back_than_a_deposit_was_is_found() -> None:
+    ledger = Ledger()
+    me = ledger.open(ME)
+    ledger.post(me.deposit("d1", UNIT), me.reversal("rev1", "d1", UNIT))
+
+    def excessive(record: Record) -> Record:
+        if record.kind is not Kind.DEPOSIT_REVERSAL:
+            return record
+        return replace(record, amount=2 * UNIT, cash=-2 * UNIT, after=replace(record.after, cash=-UNIT))
+
+    def owing(wallet: Wallet) -> Wallet:
+        return replace(wallet, cash=-UNIT, totals=replace(wallet.totals, deposited=-UNIT))
+
+    assert issues(audit_items(resealed(ledger, excessive, owing).items)) == {Issue.LEGS}
+
+
 def _twice(ledger: Ledger, second: Record, wallet_change: Callable[[Wallet, Record], Wallet]) -> Report:
     """Append a record that the rules would have refused, sealed like any other."""
     wallet = items.wallet_of(ledger.item("W#" + ME))

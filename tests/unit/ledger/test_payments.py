@@ -92,6 +92,11 @@ def test_a_part_of_a_deposit_may_come_back() -> None:
     assert decided(deposit.wallet, reversal(2), facts_of(deposit)).wallet.cash == 3
 
 
+def test_no_more_of_a_deposit_comes_back_than_it_was() -> None:
+    deposit = decided(wallet_with(), a_deposit(5))
+    assert refused(deposit.wallet, reversal(6), facts_of(deposit)) is Reason.REFERENCE_MISMATCH
+
+
 @pytest.mark.parametrize("status", Status)
 def test_a_reversal_is_booked_whatever_the_status(status: Status) -> None:
     deposit = decided(wallet_with(), a_deposit(5))

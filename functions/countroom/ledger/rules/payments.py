@@ -35,10 +35,12 @@ def deposit(wallet: Wallet, _facts: Facts, movement: Deposit, now_ms: int) -> Fo
 
 
 def deposit_reversal(wallet: Wallet, facts: Facts, movement: DepositReversal, _now_ms: int) -> Found:
-    """Take a deposit back, into debt if it must be; once for each deposit."""
+    """Take a deposit, or a part of it, back, into debt if it must be; once for each deposit and never more than it was."""
     reversed_one = unresolved(wallet, facts, movement.deposit, Kind.DEPOSIT)
     if isinstance(reversed_one, Reason):
         return reversed_one
+    if movement.amount > reversed_one.amount:
+        return Reason.REFERENCE_MISMATCH
     after = replace(
         wallet,
         cash=wallet.cash - movement.amount,
