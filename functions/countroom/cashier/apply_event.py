@@ -1,8 +1,8 @@
 """Applying a gateway's event to its deposit: once, whatever is repeated, reordered, lost or killed.
 
-The money and the deposit's change are one transaction, keyed in the ledger by the deposit's id: a deposit is credited at most once,
-for ever, and never without saying so. Whatever cannot be applied is raised, so that the message comes back and, after bounded
-tries, lies before people; nothing is dropped in silence.
+The money, the deposit's change and the claim of the payment are one transaction, keyed in the ledger by the deposit's id: a deposit
+is credited at most once, for ever, a payment pays one deposit, and neither happens without saying so. Whatever cannot be applied is
+raised, so that the message comes back and, after bounded tries, lies before people; nothing taken in is dropped in silence.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,8 @@ class NotAppliedReason(StrEnum):
     UNKNOWN_DEPOSIT = "unknown_deposit"
     FOREIGN_DEPOSIT = "foreign_deposit"  # opened through another gateway
     STEP_MISSING = "step_missing"
-    OTHER_PAYMENT = "other_payment"
+    OTHER_PAYMENT = "other_payment"  # the deposit was paid by another payment
+    PAYMENT_TAKEN = "payment_taken"  # the payment has paid another deposit
     WRONG_CURRENCY = "wrong_currency"
     LEDGER_REFUSED = "ledger_refused"
     CONTENDED = "contended"
@@ -106,18 +107,20 @@ class EventApplier:
         """Write the change, with its money when it has any; False when the deposit has moved on: judge the event anew."""
         if after.status is not DepositStatus.CREDITED or after.payment is None:
             return self._store.save(before, after)
-        movement = DepositMovement(
-            Reference(f"gateway:{before.gateway}", before.deposit_id), before.player_id, before.currency, after.payment.amount
-        )
-        posted = self._book.post(movement, companions=[self._store.companion(before, after)])
+        payment = after.payment
+        reference = Reference(f"gateway:{before.gateway}", before.deposit_id)
+        movement = DepositMovement(reference, before.player_id, before.currency, payment.amount, payment.payment_id)
+        posted = self._book.post(movement, companions=self._store.credit(before, after, payment))
         if isinstance(posted, LedgerRefused):
-            if posted.reason is Reason.COMPANION_CONFLICT:
-                return False
-            raise NotApplied(NotAppliedReason.LEDGER_REFUSED, posted.reason.value)
+            if posted.reason is not Reason.COMPANION_CONFLICT:
+                raise NotApplied(NotAppliedReason.LEDGER_REFUSED, posted.reason.value)
+            if self._store.paid_by(before.gateway, payment.payment_id) not in {None, before.deposit_id}:
+                raise NotApplied(NotAppliedReason.PAYMENT_TAKEN)
+            return False
         if posted.replayed:
             # The money was booked before this call. Either a twin of this worker did it just now, and the deposit has moved with
             # it; or the cashier's table was restored to an earlier day than the ledger's, and the deposit has to catch up.
-            return self._store.save(before, after)
+            return self._store.catch_up(before, after, payment)
         return True
 
 

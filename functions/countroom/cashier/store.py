@@ -1,6 +1,7 @@
 """How the cashier's items lie in DynamoDB. No other file spells their keys and attributes.
 
 - `DEPOSIT#<deposit id>`, `DEPOSIT`: one deposit; `player_id` and `created_at` put it into the index by_player
+- `PAYMENT#<gateway>#<payment id>`, `PAYMENT`: which deposit a payment has paid; in no index, never expires
 - `REQUEST#<caller>`, `<key>`: the record of a finished request (see `idempotency`); in no index, never expires
 """
 
@@ -23,6 +24,7 @@ Item: TypeAlias = dict[str, Any]
 INDEX: Final = "by_player"
 PAGE_MAX: Final = 100
 _DEPOSIT_SORT_KEY: Final = "DEPOSIT"
+_PAYMENT_SORT_KEY: Final = "PAYMENT"
 _IS_NEW: Final = "attribute_not_exists(pk)"
 _IS_UNCHANGED: Final = "#version = :expected"
 _CURSOR: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z) (dep_[a-z2-7]{20})", re.ASCII)
@@ -95,9 +97,37 @@ class CashierStore:
         # The answer names the deposit, whose id is new: the same answer means that this very attempt had landed.
         return Creation.CREATED if found.answer == answer else found
 
-    def companion(self, before: Deposit, after: Deposit) -> Item:
-        """Put a change into the ledger's transaction: it cancels the whole of it when the deposit is no longer as in `before`."""
-        return {"Update": self._change(before, after)}
+    def credit(self, before: Deposit, after: Deposit, payment: Payment) -> list[Item]:
+        """Give the parts that go into the ledger's transaction with a credit, to be cancelled with it or to cancel it.
+
+        They do when the deposit is no longer as in `before`, or the payment has paid another one.
+        """
+        paid = {**_payment_key(before.gateway, payment.payment_id), "deposit_id": {"S": before.deposit_id}}
+        claim = {
+            "TableName": self._table,
+            "Item": paid,
+            "ConditionExpression": f"{_IS_NEW} OR deposit_id = :deposit",  # its own claim may have outlived a restored deposit
+            "ExpressionAttributeValues": {":deposit": {"S": before.deposit_id}},
+        }
+        return [{"Update": self._change(before, after)}, {"Put": claim}]
+
+    def catch_up(self, before: Deposit, after: Deposit, payment: Payment) -> bool:
+        """Write what goes with a credit that the ledger holds already; False when it was there. Raises StoreUnavailable."""
+        try:
+            self._client.transact_write_items(TransactItems=self.credit(before, after, payment))
+        except ClientError as error:
+            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+            if "ConditionalCheckFailed" in reasons:
+                return False
+            raise StoreUnavailable("a deposit could not be changed") from error
+        except BotoCoreError as error:
+            raise StoreUnavailable("a deposit could not be changed") from error
+        return True
+
+    def paid_by(self, gateway: str, payment_id: str) -> str | None:
+        """Find the deposit that a payment has paid. Raises StoreUnavailable."""
+        item = self._read(_payment_key(gateway, payment_id))
+        return str(item["deposit_id"]["S"]) if item else None
 
     def save(self, before: Deposit, after: Deposit) -> bool:
         """Make a change by itself; False when the deposit is no longer as it was in `before`. Raises StoreUnavailable."""
@@ -179,6 +209,10 @@ def _is_conflict(error: Exception) -> bool:
 
 def _deposit_key(deposit_id: str) -> Item:
     return {"pk": {"S": f"DEPOSIT#{deposit_id}"}, "sk": {"S": _DEPOSIT_SORT_KEY}}
+
+
+def _payment_key(gateway: str, payment_id: str) -> Item:
+    return {"pk": {"S": f"PAYMENT#{gateway}#{payment_id}"}, "sk": {"S": _PAYMENT_SORT_KEY}}
 
 
 def _request_key(claim: Claim) -> Item:

@@ -284,9 +284,15 @@ class Rollback(Movement):
 
 @dataclass(frozen=True, slots=True)
 class Deposit(_Money):
-    """Money that a gateway has received: always booked, whatever the wallet's status."""
+    """Money that a gateway has received: always booked, whatever the wallet's status. `payment` is the gateway's id of it."""
 
+    payment: str = ""
     kind = Kind.DEPOSIT
+
+    @property
+    def note(self) -> str:
+        """The payment."""
+        return self.payment
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from countroom.cashier.apply_event import EventApplier, EventResult, NotApplied, NotAppliedReason
-from countroom.cashier.deposits import Deposit, DepositStatus
+from countroom.cashier.deposits import Deposit, DepositStatus, Payment
 from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
 from countroom.cashier.store import CashierStore, StoreUnavailable
 from countroom.ledger.book import OutcomeUnknown, Posted, Refused
@@ -56,8 +56,14 @@ class MemoryStore:
         self.deposit = after
         return True
 
-    def companion(self, before: Deposit, after: Deposit) -> Callable[[], bool]:
-        return lambda: self.save(before, after)
+    def credit(self, before: Deposit, after: Deposit, _payment: Payment) -> list[Callable[[], bool]]:
+        return [lambda: self.save(before, after)]
+
+    def catch_up(self, before: Deposit, after: Deposit, _payment: Payment) -> bool:
+        return self.save(before, after)
+
+    def paid_by(self, _gateway: str, _payment_id: str) -> str | None:
+        return None
 
 
 class MemoryBook:
@@ -119,6 +125,11 @@ def test_every_order_and_number_of_a_lifes_events_ends_the_same(
             assert ended == (status, money, 1 if money else 0), order
 
 
+def about(event: PaymentEvent, deposit_id: str) -> PaymentEvent:
+    """The same event of another deposit and payment."""
+    return replace(event, deposit_id=deposit_id, payment=replace(event.payment, payment_id=f"pay_{deposit_id}"))
+
+
 def fresh(dynamodb: Any, clock: FixedClock, deposit: Deposit | None = None) -> CashierStore:
     """A player with an empty wallet and one open deposit of 10.00, in the emulated tables."""
     open_wallet(dynamodb, clock)
@@ -165,12 +176,36 @@ def test_every_order_of_a_small_life_ends_the_same_in_the_tables(dynamodb: Any, 
         keep(store, deposit_of(deposit_id=deposit_id), key=deposit_id)
         had = cash(dynamodb, clock)
         for index in order:
-            event = replace(events[2] if index else events[0], deposit_id=deposit_id)
+            event = about(events[2] if index else events[0], deposit_id)
             applier(dynamodb, clock).apply("standard", event)
         ended = store.get(deposit_id)
         assert ended is not None
         assert ended.status is (DepositStatus.CREDITED if 1 in order else DepositStatus.FAILED)
         assert cash(dynamodb, clock) - had == (TEN if 1 in order else 0)
+
+
+def test_a_payment_pays_one_deposit_only(dynamodb: Any, clock: FixedClock) -> None:
+    store = fresh(dynamodb, clock)
+    other = "dep_" + "o" * 20
+    keep(store, deposit_of(deposit_id=other), key=other)
+    worker = applier(dynamodb, clock)
+    assert worker.apply("standard", SUCCEEDED).result is EventResult.CREDITED
+    for _ in range(2):
+        with pytest.raises(NotApplied) as refused:
+            worker.apply("standard", replace(SUCCEEDED, deposit_id=other))
+        assert refused.value.reason is NotAppliedReason.PAYMENT_TAKEN
+    assert worker.apply("standard", SUCCEEDED).result is EventResult.NO_EFFECT
+    kept = store.get(other)
+    assert kept is not None
+    assert kept.status is not DepositStatus.CREDITED
+    assert cash(dynamodb, clock) == TEN
+
+
+def test_the_ledgers_record_names_the_payment(dynamodb: Any, clock: FixedClock) -> None:
+    fresh(dynamodb, clock)
+    applier(dynamodb, clock).apply("standard", SUCCEEDED)
+    record = open_book(dynamodb, clock).find(DEPOSIT_REFERENCE)
+    assert record.note == SUCCEEDED.payment.payment_id
 
 
 def test_a_failure_is_recorded_with_its_code_and_moves_nothing(dynamodb: Any, clock: FixedClock) -> None:
@@ -259,7 +294,7 @@ def test_broken_at_any_call_and_delivered_again_it_is_applied_once(
         had = cash(dynamodb, clock)
         deposit_id = f"dep_{chr(ord('a') + at) * 20}"
         keep(store, deposit_of(deposit_id=deposit_id), key=deposit_id)
-        mine = replace(event, deposit_id=deposit_id)
+        mine = about(event, deposit_id)
         client = BreakingClient(dynamodb, at, before=before, fault=fault)
         with suppress(Killed, StoreUnavailable, OutcomeUnknown):
             applier(client, clock).apply("standard", mine)
@@ -287,9 +322,9 @@ def test_two_workers_interleaved_at_any_call_end_the_same(
         had = cash(dynamodb, clock)
         deposit_id = f"dep_{chr(ord('a') + at) * 20}"
         keep(store, deposit_of(deposit_id=deposit_id), key=deposit_id)
-        other = replace(theirs, deposit_id=deposit_id)
+        other = about(theirs, deposit_id)
         client = InterruptedClient(dynamodb, at, partial(applier(dynamodb, clock).apply, "standard", other))
-        applier(client, clock).apply("standard", replace(mine, deposit_id=deposit_id))
+        applier(client, clock).apply("standard", about(mine, deposit_id))
         if not client.interrupted:
             break
         interrupted_calls += 1

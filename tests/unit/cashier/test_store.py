@@ -11,6 +11,7 @@ from tests.unit.clock import START_MS
 from tests.unit.conftest import CASHIER_TABLE
 
 CLAIM = Claim(PLAYER, "key-1", b"\x00\xff")
+PAID = Payment("pay_1", nanos("9.00"), "EUR")
 ANSWER = Answer(201, '{"a":"ö"}')
 
 
@@ -26,9 +27,7 @@ def failed(deposit: Deposit) -> Deposit:
 
 
 def credited(deposit: Deposit) -> Deposit:
-    verdict = credit(
-        deposit, Payment("pay_1", nanos("9.00"), "EUR"), Change(START_MS + 2, DepositStatus.CREDITED, "t", Actor.GATEWAY)
-    )
+    verdict = credit(deposit, PAID, Change(START_MS + 2, DepositStatus.CREDITED, "t", Actor.GATEWAY))
     assert isinstance(verdict, Applied)
     return verdict.deposit
 
@@ -136,15 +135,15 @@ def test_a_change_of_an_unknown_deposit_writes_nothing(store: CashierStore) -> N
 def test_a_companion_carries_the_payment_and_its_condition(store: CashierStore, dynamodb: Any) -> None:
     keep(store, deposit_of())
     after = credited(deposit_of())
-    dynamodb.transact_write_items(TransactItems=[store.companion(deposit_of(), after)])
+    dynamodb.transact_write_items(TransactItems=store.credit(deposit_of(), after, PAID))
     assert store.get(DEPOSIT_ID) == after
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        dynamodb.transact_write_items(TransactItems=[store.companion(deposit_of(), after)])
+        dynamodb.transact_write_items(TransactItems=store.credit(deposit_of(), after, PAID))
 
 
 def test_two_changes_at_once_are_a_mistake_of_ours(store: CashierStore) -> None:
     with pytest.raises(ValueError, match="one change"):
-        store.companion(deposit_of(), credited(failed(deposit_of())))
+        store.credit(deposit_of(), credited(failed(deposit_of())), PAID)
 
 
 @pytest.mark.parametrize("error", [lost(), refusal("ThrottlingException"), refusal("InternalServerError")])

@@ -154,7 +154,7 @@ def test_each_outcome_is_counted(store: CashierStore, capsys: Any) -> None:
     assert "DepositCredited" in metrics(capsys)
     deliver(message(body_of()))
     assert "PaymentEventWithoutEffect" in metrics(capsys)
-    deliver(message(body_of(deposit_id=SECOND_ID, amount="7.49")))
+    deliver(message(body_of(deposit_id=SECOND_ID, amount="7.49", payment_id="pay_8")))
     assert "DepositCreditedOtherAmount" in metrics(capsys)
     deliver(message(body_of(payment_id="pay_9")))
     assert "PaymentEventNotApplied" in metrics(capsys)
