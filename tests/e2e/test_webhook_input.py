@@ -21,8 +21,9 @@ def seated(stack: Stack) -> world.Seat:
 
 
 def event(deposit: str, **changes: Any) -> dict[str, Any]:
-    """A correct event's JSON, with members of `data` replaced or (where the change is `...`) left out."""
-    said: dict[str, Any] = json.loads(standard.payment_event("payment.succeeded", deposit, "pay_1", "7.00", "EUR", time.time()))
+    """JSON of a correct event about a payment of its own; members of `data` are replaced, or left out where the change is `...`."""
+    payment = f"pay_{secrets.token_hex(8)}"  # a payment pays one deposit only, and the stack is shared by every test
+    said: dict[str, Any] = json.loads(standard.payment_event("payment.succeeded", deposit, payment, "7.00", "EUR", time.time()))
     data = said["data"] | changes
     return said | {"data": {key: value for key, value in data.items() if value is not ...}}
 
