@@ -162,14 +162,20 @@ class CashierStore:
             found = self._client.query(**query)
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailable("deposits could not be listed") from error
+        if "Items" not in found:
+            raise StoreUnavailable("an answer of the cashier's table was cut short")
         last = found.get("LastEvaluatedKey")
         return Page(tuple(_to_deposit(item) for item in found["Items"]), _to_cursor(last) if last else None)
 
     def _read(self, key: Item) -> Item | None:
+        # What is not there is left out of the answer, so the capacity is asked for to tell that from an answer cut short.
+        told = {"ConsistentRead": True, "ReturnConsumedCapacity": "TOTAL"}
         try:
-            found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            found = self._client.get_item(TableName=self._table, Key=key, **told)
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailable("the cashier's table could not be read") from error
+        if "ConsumedCapacity" not in found:
+            raise StoreUnavailable("an answer of the cashier's table was cut short")
         item: Item | None = found.get("Item")
         return item
 

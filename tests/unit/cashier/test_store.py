@@ -49,7 +49,7 @@ def test_both_are_read_strongly() -> None:
 
         def get_item(self, **request: Any) -> dict[str, Any]:
             self.requests.append(request)
-            return {}
+            return {"ConsumedCapacity": {"CapacityUnits": 1.0}}
 
     store = CashierStore(Recording(), CASHIER_TABLE)
     assert (store.get(DEPOSIT_ID), store.find_request(CLAIM)) == (None, None)
@@ -159,6 +159,20 @@ def test_a_table_that_does_not_answer_is_unavailable(dynamodb: Any, error: BaseE
         broken().save(deposit_of(), failed(deposit_of()))
     with pytest.raises(StoreUnavailable):
         broken().list_by_player(PLAYER, 10)
+
+
+def test_an_answer_cut_short_is_not_taken_for_nothing_there() -> None:
+    class CutShort:
+        """The SDK hands on an answer that it cannot read as an empty one."""
+
+        def __getattr__(self, _name: str) -> Any:
+            return lambda **_request: {}
+
+    store = CashierStore(CutShort(), CASHIER_TABLE)
+    reads = (lambda: store.get(DEPOSIT_ID), lambda: store.find_request(CLAIM), lambda: store.list_by_player(PLAYER, 10))
+    for read in (*reads, lambda: store.paid_by("standard", "pay_1")):
+        with pytest.raises(StoreUnavailable):
+            read()
 
 
 def test_a_list_is_newest_first_page_by_page_and_of_one_player(store: CashierStore) -> None:
