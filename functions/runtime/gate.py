@@ -1,14 +1,12 @@
 """What a request must be before any route sees it: small enough, of the right media type, and JSON without traps."""
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from countroom import strict_json
 from runtime.problems import Code, FieldError, Problem
 
-BODY_MAX: Final = 16 * 1024
+BODY_MAX: Final = strict_json.BODY_BYTES_MAX
 """Largest body, in bytes."""
 
 MEDIA_TYPE: Final = "application/json"
@@ -37,47 +35,23 @@ def header(event: Mapping[str, Any], name: str) -> str:
 
 
 def _check_body(event: Mapping[str, Any]) -> None:
-    body = _body_of(event)
-    if len(body) > BODY_MAX:
-        raise Problem(Code.BODY_TOO_LARGE, f"A body may have at most {BODY_MAX} bytes.")
-    if not body:
-        return
-    if _media_type(event) != MEDIA_TYPE:
-        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE)
-    _check_json(body)
-
-
-def _body_of(event: Mapping[str, Any]) -> bytes:
-    text = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return str(text).encode("utf-8", "surrogatepass")
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        body = strict_json.body_bytes(event)
+        if not body:
+            return
+        if len(body) <= BODY_MAX and _media_type(event) != MEDIA_TYPE:
+            raise Problem(Code.UNSUPPORTED_MEDIA_TYPE)
+        value = strict_json.read(body)
+    except strict_json.BodyTooLarge:
+        raise Problem(Code.BODY_TOO_LARGE, f"A body may have at most {BODY_MAX} bytes.") from None
+    except strict_json.NotJson:
         raise Problem(Code.MALFORMED_JSON) from None
+    if not strict_json.is_writable(value):
+        raise Problem(Code.MALFORMED_JSON)
+    if not isinstance(value, dict):
+        # The framework would take an element of a list for the body, and words of its own for the rest.
+        raise Problem(Code.INVALID_REQUEST, errors=(FieldError("body", "must be an object"),))
 
 
 def _media_type(event: Mapping[str, Any]) -> str:
     return header(event, "Content-Type").partition(";")[0].strip().lower()
-
-
-def _check_json(body: bytes) -> None:
-    try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
-        raise Problem(Code.MALFORMED_JSON) from None
-    if isinstance(value, list):
-        # The framework would take an element of the list for the body.
-        raise Problem(Code.INVALID_REQUEST, errors=(FieldError("body", "must be an object"),))
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return members
-
-
-def _constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
