@@ -181,6 +181,8 @@ def test_reasons_that_are_never_recorded_are_the_only_ones_without_a_record() ->
         Reason.SESSION_EXPIRED,
         Reason.GAME_UNAVAILABLE,
         Reason.GAME_CURRENCY,
+        Reason.STAKE_OUT_OF_RANGE,
         Reason.LIMIT_REACHED,
         Reason.LIMIT_RAISE,
+        Reason.BALANCE_REMAINS,
     }

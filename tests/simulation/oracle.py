@@ -24,8 +24,11 @@ WRITTEN_DOWN: Final = frozenset(
         "session_unknown",
         "session_expired",
         "game_unavailable",
+        "game_currency",
+        "stake_out_of_range",
         "limit_reached",
         "limit_raise",
+        "balance_remains",
     }
 )
 """The refusals of the moment, which have to be recorded."""
@@ -127,8 +130,9 @@ class Oracle:
     def _session(self, account: Account, _movement: Any, _now_ms: int) -> Verdict:
         return unusable(account) or Verdict()
 
-    def _status(self, _account: Account, _movement: Any, _now_ms: int) -> Verdict:
-        return Verdict()
+    def _status(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
+        kept = any((account.cash, account.bonus, account.held))
+        return no(Reason.BALANCE_REMAINS) if kept and movement.status is Status.CLOSED else Verdict()
 
     def _limit(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
         mine = [entry for entry in account.limits if entry[:2] == [movement.limit, movement.period_ms]]

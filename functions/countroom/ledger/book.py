@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from countroom.clock import Clock
 from countroom.ledger.decide import Decision, Refusal, decide, refuse
+from countroom.ledger.drafts import Draft
 from countroom.ledger.movements import Movement, Reason, Reference
 from countroom.ledger.records import Balances, Outcome, Record, Tombstone
 from countroom.ledger.rules.effects import Facts
@@ -132,7 +133,11 @@ class Book:
         """Return what stands under a movement's name. Raise OutcomeUnknown when the table does not answer in time."""
         return self._reading(lambda: self._store.entry(reference))
 
-    def post(self, movement: Movement, companions: Sequence[Companion] = ()) -> Posted | Refused:
+    def within(self, budget_s: float) -> "Book":
+        """Return the same ledger with at most so many seconds for a call."""
+        return Book(self._store, self._clock, replace(self._pacing, budget_s=min(budget_s, self._pacing.budget_s)))
+
+    def post(self, movement: Movement | Draft, companions: Sequence[Companion] = ()) -> Posted | Refused:
         """Post one movement, and the companions of other rooms with it, once for ever. Raise OutcomeUnknown."""
         return self._until_certain(lambda: self._try(movement, companions))
 
@@ -170,10 +175,14 @@ class Book:
                 tries.answer_lost = True
             tries.again(in_progress=in_progress)
 
-    def _try(self, movement: Movement, companions: Sequence[Companion]) -> Posted | Refused:
+    def _try(self, movement: Movement | Draft, companions: Sequence[Companion]) -> Posted | Refused:
         """Make one attempt."""
         snapshot = self._store.snapshot(movement.player_id, (movement,))
         wallet = snapshot.wallet
+        if isinstance(movement, Draft):
+            if wallet is None:
+                return Refused(Reason.UNKNOWN_PLAYER)
+            movement = movement.complete(wallet, snapshot.facts)
         decision = decide(wallet, snapshot.facts, movement, self._clock())
         if isinstance(decision, Refusal):
             entry = self._store.entry(movement.reference)

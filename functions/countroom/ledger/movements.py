@@ -89,8 +89,10 @@ class Reason(StrEnum):
     SESSION_EXPIRED = "session_expired"
     GAME_UNAVAILABLE = "game_unavailable"
     GAME_CURRENCY = "game_currency"
+    STAKE_OUT_OF_RANGE = "stake_out_of_range"
     LIMIT_REACHED = "limit_reached"
     LIMIT_RAISE = "limit_raise"
+    BALANCE_REMAINS = "balance_remains"
     DUPLICATE_TRANSACTION = "duplicate_transaction"
     ROLLED_BACK = "rolled_back"
     REFERENCE_UNKNOWN = "reference_unknown"
@@ -120,8 +122,10 @@ _RECORDED: Final = frozenset(
         Reason.SESSION_EXPIRED,
         Reason.GAME_UNAVAILABLE,
         Reason.GAME_CURRENCY,
+        Reason.STAKE_OUT_OF_RANGE,
         Reason.LIMIT_REACHED,
         Reason.LIMIT_RAISE,
+        Reason.BALANCE_REMAINS,
     }
 )
 _CURABLE: Final = frozenset({Reason.UNKNOWN_PLAYER, Reason.REFERENCE_UNKNOWN, Reason.COMPANION_CONFLICT})
@@ -449,7 +453,7 @@ class StartSession(Movement):
 
 @dataclass(frozen=True, slots=True)
 class SetStatus(Movement):
-    """A change of the wallet's status."""
+    """A change of the wallet's status. An account with money in it, or that owes some, is not closed."""
 
     status: Status
     kind = Kind.STATUS

@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from countroom.ledger import items
 from countroom.ledger.decide import Decision
+from countroom.ledger.drafts import Draft
 from countroom.ledger.movements import Movement, Reference
 from countroom.ledger.records import Record, Resolution, Tombstone
 from countroom.ledger.rules.effects import Facts
@@ -139,14 +140,16 @@ class LedgerStore:
         item = self._get(items.record_key(reference))
         return items.entry_of(item) if item else None
 
-    def snapshot(self, player_id: str, movements: Sequence[Movement], *, own: bool = False) -> Snapshot:
+    def snapshot(self, player_id: str, movements: Sequence[Movement | Draft], *, own: bool = False) -> Snapshot:
         """Read the wallet and every fact that the movements refer to (`own`: and what stands under their own names).
 
         Where there are facts, one TransactGetItems reads all of it as of one instant; a change of any of them bumps the wallet's
         version, so none can slip in before the commit. Raise StoreBusy.
         """
         related = [movement.related for movement in movements if movement.related]
-        named = [*related, *(movement.reference for movement in movements)] if own else related
+        named = [*related, *(name for movement in movements if isinstance(movement, Draft) for name in movement.beside)]
+        if own:
+            named += [movement.reference for movement in movements]
         if not named:
             return Snapshot(self.wallet(player_id), Facts())
         keys = [items.wallet_key(player_id)]

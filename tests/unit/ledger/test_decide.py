@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from countroom.ledger.decide import Decision, Refusal, decide, refuse
-from countroom.ledger.movements import Kind, LimitKind, Movement, OpenWallet, Reason, SetLimit, Status
+from countroom.ledger.movements import Kind, LimitKind, Movement, OpenWallet, Reason, SetLimit, SetStatus, Status
 from countroom.ledger.records import Outcome, Resolution, Tombstone
 from countroom.ledger.rules.effects import Facts
 from countroom.ledger.wallet import NO_HASH, GameSession, Limit, Wallet
@@ -104,7 +104,7 @@ TARGET = {Reason.REFERENCE_UNKNOWN, Reason.REFERENCE_MISMATCH, Reason.ROLLED_BAC
 REASONS_OF: Mapping[Kind, set[Reason]] = {
     Kind.OPEN: {Reason.PLAYER_EXISTS, Reason.WRONG_CURRENCY},
     Kind.SESSION: ALWAYS | UNUSABLE,
-    Kind.STATUS: ALWAYS,
+    Kind.STATUS: ALWAYS | {Reason.BALANCE_REMAINS},
     Kind.LIMIT: AMOUNT | {Reason.LIMIT_RAISE},
     Kind.BET: AMOUNT
     | UNUSABLE
@@ -113,6 +113,7 @@ REASONS_OF: Mapping[Kind, set[Reason]] = {
         Reason.SESSION_EXPIRED,
         Reason.GAME_UNAVAILABLE,
         Reason.GAME_CURRENCY,
+        Reason.STAKE_OUT_OF_RANGE,
         Reason.NEGATIVE_BALANCE,
         Reason.LIMIT_REACHED,
         Reason.INSUFFICIENT_FUNDS,
@@ -159,7 +160,9 @@ def _shapes() -> Iterator[Movement]:
     yield a_bet(1, session=EXPIRED)
     yield a_bet(1, veto=Reason.GAME_UNAVAILABLE)
     yield a_bet(1, veto=Reason.GAME_CURRENCY)
+    yield a_bet(1, veto=Reason.STAKE_OUT_OF_RANGE)
     yield a_win(1, bet=ref("two"), round="another")
+    yield SetStatus(ref("one"), ANNA, Status.CLOSED)
     yield SetLimit(ref("one"), ANNA, "EUR", 9, LimitKind.WAGER, 1_000)
     yield SetLimit(ref("one"), ANNA, "EUR", 9, LimitKind.WAGER, 0)
 

@@ -75,8 +75,16 @@ def test_no_session_for_a_wallet_that_is_not_active(status: Status, reason: Reas
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("before", Status)
 def test_a_status_follows_any_other(before: Status, status: Status) -> None:
-    decision = decided(wallet_with(cash=5, status=before), SetStatus(ref("s", HOUSE), ANNA, status))
-    assert (decision.wallet.status, decision.wallet.cash) == (status, 5)
+    cash = 0 if status is Status.CLOSED else 5
+    decision = decided(wallet_with(cash=cash, status=before), SetStatus(ref("s", HOUSE), ANNA, status))
+    assert (decision.wallet.status, decision.wallet.cash) == (status, cash)
+
+
+@pytest.mark.parametrize("left", [{"cash": 1}, {"cash": -1}, {"bonus": 1}, {"bonus": -1}, {"held": 1}, {"cash": 1, "bonus": -1}])
+def test_only_an_empty_wallet_is_closed(left: dict[str, int]) -> None:
+    closing = SetStatus(ref("s", HOUSE), ANNA, Status.CLOSED)
+    assert refused(wallet_with(**left), closing) is Reason.BALANCE_REMAINS
+    assert decided(wallet_with(), closing).wallet.status is Status.CLOSED
 
 
 def test_a_new_limit_counts_from_now() -> None:

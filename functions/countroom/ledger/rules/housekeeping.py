@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from countroom import money
-from countroom.ledger.movements import OpenWallet, Reason, SetLimit, SetStatus, StartSession
+from countroom.ledger.movements import OpenWallet, Reason, SetLimit, SetStatus, StartSession, Status
 from countroom.ledger.rules import limits
 from countroom.ledger.rules.effects import Effect, Facts, Found, unusable
 from countroom.ledger.wallet import SESSIONS_MAX, GameSession, Wallet
@@ -30,7 +30,9 @@ def start_session(wallet: Wallet, _facts: Facts, movement: StartSession, _now_ms
 
 
 def set_status(wallet: Wallet, _facts: Facts, movement: SetStatus, _now_ms: int) -> Found:
-    """Change the status."""
+    """Change the status; close only an empty wallet, so that nothing is left where its owner can no longer come."""
+    if movement.status is Status.CLOSED and (wallet.cash or wallet.bonus or wallet.held):
+        return Reason.BALANCE_REMAINS
     return Effect(replace(wallet, status=movement.status))
 
 
