@@ -16,10 +16,9 @@ from countroom.cashier.idempotency import HEADER, REPLAY_HEADER
 from countroom.cashier.store import PAGE_MAX, CashierStore, InvalidCursor, StoreUnavailable
 from countroom.cashier.views import deposit_view
 from countroom.clock import system_clock
-from countroom.identity import tokens
-from countroom.identity.keys import KmsPublicKeys
 from countroom.ledger.book import Book
 from countroom.ledger.store import LedgerStore
+from handlers.parts import bearer
 from runtime import aws, http, settings, telemetry
 from runtime.problems import Code, FieldError, Problem
 
@@ -43,13 +42,11 @@ CODES: Final[Mapping[DeclineReason, Code]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(bearer.BearerSettings):
     """Environment of this function."""
 
     cashier_table: str
     ledger_table: str
-    token_key_id: str
-    token_issuer: str
 
 
 class DepositBody(http.RequestBody):
@@ -93,10 +90,16 @@ class DepositPage(BaseModel):
 
 app = http.create_app(
     {
-        **{exception: Code(code) for exception, code in tokens.PROBLEMS.items()},
+        **bearer.PROBLEMS,
         StoreUnavailable: Code.TEMPORARILY_UNAVAILABLE,
     }
 )
+
+
+_OPENED: Final[dict[int, Any]] = {
+    201: {"description": "The deposit, just opened or replayed", "content": {"application/json": {"model": DepositView}}}
+}
+"""What opening answers, for OpenAPI: the function returns the text that was kept for a replay."""
 
 
 @cache
@@ -111,20 +114,12 @@ def _desk() -> DepositDesk:
     return DepositDesk(CashierStore(aws.client("dynamodb"), _settings().cashier_table), book.wallet, system_clock)
 
 
-@cache
-def _verifier() -> tokens.Verifier:
-    keys = KmsPublicKeys(aws.client("kms"), (_settings().token_key_id,))
-    return tokens.Verifier(_settings().token_issuer, keys, system_clock)
+door = bearer.Door(_settings)
+
+Player = Annotated[str, Depends(door.player_id)]
 
 
-def _verify(token: str) -> str:
-    return _verifier().player_id(token)
-
-
-Player = Annotated[str, Depends(http.Bearer(_verify).player_id)]
-
-
-@app.post("/v1/deposits", status_code=201)
+@app.post("/v1/deposits", status_code=201, responses=_OPENED, security=bearer.SECURITY)
 def open_deposit(body: DepositBody, player_id: Player) -> Response[str]:
     """Open a deposit, once for each Idempotency-Key of a player."""
     keys = header_values(app.current_event.raw_event, HEADER)
@@ -139,7 +134,7 @@ def open_deposit(body: DepositBody, player_id: Player) -> Response[str]:
     )
 
 
-@app.get("/v1/deposits")
+@app.get("/v1/deposits", security=bearer.SECURITY)
 def list_deposits(
     player_id: Player,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
@@ -154,7 +149,7 @@ def list_deposits(
     return DepositPage(items=items, next_cursor=page.next_cursor)
 
 
-@app.get("/v1/deposits/<deposit_id>")
+@app.get("/v1/deposits/<deposit_id>", security=bearer.SECURITY)
 def get_deposit(deposit_id: str, player_id: Player) -> DepositView:
     """Show one of the player's deposits, with what happened to it and when."""
     deposit = _desk().get(player_id, deposit_id)

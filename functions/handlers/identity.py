@@ -1,35 +1,36 @@
-"""Player API: registration, login and the public keys of the access tokens."""
+"""Player API: registration, login, refresh, forgotten passwords and the public keys. What is done here needs no token."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler import Response
 from pydantic import BaseModel, StringConstraints
 
 from countroom.clock import system_clock
-from countroom.identity import accounts, rules, tokens
+from countroom.identity import login, recovery, refusals, registration, rules, tokens
 from countroom.identity.keys import KmsPublicKeys, KmsSigner
-from countroom.identity.store import PlayersStore
-from countroom.ledger.book import Book
-from countroom.ledger.store import LedgerStore
-from runtime import aws, http, settings, telemetry
+from countroom.identity.refusals import InvalidCode, InvalidCredentials, SecondFactorRequired
+from countroom.identity.sessions import Opened, RefreshRefused, RefreshReused
+from countroom.identity.throttle import TooManyGuesses
+from countroom.times import to_iso
+from handlers.parts import bearer, services, visit
+from runtime import aws, gate, http, settings, telemetry
 from runtime.problems import Code, Problem
 
-JWKS_CACHE_SECONDS = 300
+JWKS_CACHE_SECONDS: Final = 300
 
 Text = Annotated[str, StringConstraints(max_length=1024)]
 """Any text up to a bound; what it must look like is for the room's rules."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(services.AccountSettings):
     """Environment of this function."""
 
-    players_table: str
-    ledger_table: str
-    token_key_id: str
-    token_issuer: str
+    login_guesses_per_source: int
 
 
 class RegistrationBody(http.RequestBody):
@@ -43,6 +44,20 @@ class RegistrationBody(http.RequestBody):
     accepted_terms: Text
 
 
+class RegistrationView(BaseModel):
+    """An application that waits for the code that was mailed; `expires_in` in seconds."""
+
+    registration_token: str
+    expires_in: int
+
+
+class VerificationBody(http.RequestBody):
+    """The code out of the mail."""
+
+    registration_token: Text
+    code: Text
+
+
 class PlayerView(BaseModel):
     """A new account."""
 
@@ -54,19 +69,67 @@ class PlayerView(BaseModel):
 
 
 class LoginBody(http.RequestBody):
-    """What a player sends to log in."""
+    """What a player sends to log in: a code where there is a second factor, the token that this device got at an earlier login."""
 
     email: Text
     password: Text
+    code: Text | None = None
+    device_token: Text | None = None
 
 
-class SessionView(BaseModel):
-    """An access token, as RFC 6749 §5.1 names its parts."""
+class LastLoginView(BaseModel):
+    """The login before this one."""
+
+    at: str
+    place: str
+    device: str
+
+
+class TokensView(BaseModel):
+    """A pair of tokens, as RFC 6749 §5.1 names their parts; lifetimes in seconds."""
 
     access_token: str
+    refresh_token: str
     token_type: str
     expires_in: int
+    refresh_expires_in: int
     player_id: str
+    session_id: str
+
+
+class SessionView(TokensView):
+    """A new session."""
+
+    device_token: str
+    last_login: LastLoginView | None
+
+
+class RefreshBody(http.RequestBody):
+    """The newest refresh token."""
+
+    refresh_token: Text
+
+
+class ResetBody(http.RequestBody):
+    """Whose password was forgotten."""
+
+    email: Text
+
+
+class ResetView(BaseModel):
+    """A reset that waits for the code that was mailed, if there is such an account; `expires_in` in seconds."""
+
+    reset_token: str
+    expires_in: int
+
+
+class CompletionBody(http.RequestBody):
+    """The code out of the mail and the new password; a code of the second factor where there is one."""
+
+    reset_token: Text
+    code: Text
+    password: Text
+    factor_code: Text | None = None
 
 
 class KeyView(BaseModel):
@@ -87,12 +150,7 @@ class KeySetView(BaseModel):
     keys: list[KeyView]
 
 
-app = http.create_app(
-    {
-        accounts.EmailTaken: Code.EMAIL_TAKEN,
-        accounts.InvalidCredentials: Code.INVALID_CREDENTIALS,
-    }
-)
+app = http.create_app({**refusals.PROBLEMS, **bearer.PROBLEMS})
 
 
 @cache
@@ -101,65 +159,166 @@ def _settings() -> Settings:
 
 
 @cache
-def _accounts() -> accounts.Accounts:
-    # The ledger repeats its requests itself, inside a time budget of its own.
-    ledger = LedgerStore(aws.client("dynamodb", max_attempts=1), _settings().ledger_table)
-    players = PlayersStore(aws.client("dynamodb"), _settings().players_table)
-    return accounts.Accounts(players, Book(ledger, system_clock), system_clock)
+def _services() -> services.Services:
+    told = _settings()
+    signer = KmsSigner(aws.client("kms"), told.token_key_ids[0])
+    return services.services_of(told, tokens.Issuer(told.token_issuer, signer, system_clock))
 
 
 @cache
-def _issuer() -> tokens.Issuer:
-    signer = KmsSigner(aws.client("kms"), _settings().token_key_id)
-    return tokens.Issuer(_settings().token_issuer, signer, system_clock)
+def _login() -> login.Login:
+    proofs, desk = _services().proofs, _services().desk
+    return login.Login(proofs, desk.events, desk.outbox, system_clock, _settings().login_guesses_per_source)
 
 
 @cache
 def _public_keys() -> KmsPublicKeys:
-    return KmsPublicKeys(aws.client("kms"), (_settings().token_key_id,))
+    return bearer.public_keys(_settings())
 
 
-@app.post("/v1/players", status_code=201)
-def register_player(body: RegistrationBody) -> PlayerView:
-    """Open an account and its wallet."""
+@app.post("/v1/players", status_code=202, security=bearer.PUBLIC)
+def register_player(body: RegistrationBody) -> RegistrationView:
+    """Take an application for an account; the mailbox gets a code. The answer is the same for an address that has an account."""
     try:
-        registered = _accounts().register(rules.Application(**body.model_dump()))
+        begun = registration.Registration(_services().desk).begin(rules.Application(**body.model_dump()))
     except rules.InvalidFields as refusal:
         raise http.invalid_fields(*refusal.errors) from None
-    telemetry.count("PlayerRegistered")
+    telemetry.count("RegistrationBegun")
+    return RegistrationView(registration_token=begun.token, expires_in=begun.expires_in)
+
+
+@app.post("/v1/players/verifications", status_code=201, security=bearer.PUBLIC)
+def verify_player(body: VerificationBody) -> PlayerView:
+    """Open the account of an application, and its wallet, by the code that was mailed. The same request may be sent again."""
+    try:
+        registered = registration.Registration(_services().desk).verify(body.registration_token, body.code, _source())
+    except InvalidCode:
+        telemetry.count("VerificationRefused")
+        raise
+    if not registered.replayed:
+        telemetry.count("PlayerRegistered")
     return PlayerView.model_validate(registered, from_attributes=True)
 
 
-@app.post("/v1/sessions", status_code=201)
+@app.post("/v1/sessions", status_code=201, security=bearer.PUBLIC)
 def log_in(body: LoginBody) -> SessionView:
-    """Exchange address and password for an access token."""
+    """Open a session for an address and its password, and a code of the second factor where there is one."""
+    event = app.current_event.raw_event
+    attempt = login.Attempt(
+        email=body.email,
+        password=body.password,
+        source=visit.address_of(event),
+        user_agent=gate.header(event, "User-Agent"),
+        place=visit.place_of(event),
+        code=body.code,
+        device_token=body.device_token,
+    )
     try:
-        player_id = _accounts().login(body.email, body.password)
-    except accounts.TooManyGuesses as refusal:
-        telemetry.count("LoginThrottled")
-        raise Problem(Code.TOO_MANY_REQUESTS, headers={"Retry-After": str(refusal.retry_after_seconds)}) from None
-    except accounts.InvalidCredentials:
+        with _throttled("LoginThrottled"):
+            logged_in = _login().log_in(attempt)
+    except SecondFactorRequired:
+        telemetry.count("LoginFactorRequired")
+        raise
+    except (InvalidCredentials, InvalidCode):
         telemetry.count("LoginRefused")
         raise
-    token = _issuer().issue(player_id)
+    opened = logged_in.opened
     telemetry.count("LoginSucceeded")
+    _report_undone(opened.player_id, logged_in.undone)
+    last = opened.last_login
     return SessionView(
-        access_token=token,
-        token_type=tokens.SCHEME,
-        expires_in=tokens.LIFETIME_SECONDS,
-        player_id=player_id,
+        **_tokens(opened).model_dump(),
+        device_token=logged_in.device_token,
+        last_login=LastLoginView(at=to_iso(last.at_ms), place=last.place, device=last.device) if last else None,
     )
 
 
-@app.get("/.well-known/jwks.json")
+@app.post("/v1/sessions/refresh", security=bearer.PUBLIC)
+def refresh_session(body: RefreshBody) -> TokensView:
+    """Exchange a refresh token for a new pair. A token that comes twice ends its session."""
+    try:
+        opened = _services().desk.sessions.refresh(body.refresh_token)
+    except RefreshReused as reuse:
+        telemetry.count("RefreshReused")
+        telemetry.logger.warning("refresh token reused", player_id=reuse.player_id, session_id=reuse.session_id)
+        raise
+    except RefreshRefused:
+        telemetry.count("RefreshRefused")
+        raise
+    telemetry.count("SessionRefreshed")
+    return _tokens(opened)
+
+
+@app.post("/v1/password-resets", status_code=202, security=bearer.PUBLIC)
+def reset_password(body: ResetBody) -> ResetView:
+    """Have a code mailed to the owner of an address, if it has an account. The answer is the same if it has none."""
+    try:
+        begun = recovery.Recovery(_services().desk, _services().proofs).begin(body.email, _source())
+    except rules.InvalidFields as refusal:
+        raise http.invalid_fields(*refusal.errors) from None
+    telemetry.count("PasswordResetBegun")
+    return ResetView(reset_token=begun.token, expires_in=begun.expires_in)
+
+
+@app.post("/v1/password-resets/completions", status_code=204, security=bearer.PUBLIC)
+def complete_reset(body: CompletionBody) -> Response[str]:
+    """Set a new password by the code that was mailed, and end all sessions."""
+    try:
+        with _throttled("PasswordResetThrottled"):
+            recovery.Recovery(_services().desk, _services().proofs).complete(
+                body.reset_token, body.code, body.password, body.factor_code, _source()
+            )
+    except rules.InvalidFields as refusal:
+        raise http.invalid_fields(*refusal.errors) from None
+    except InvalidCode:
+        telemetry.count("PasswordResetRefused")
+        raise
+    telemetry.count("PasswordReset")
+    return Response(status_code=204, content_type=None, body="")
+
+
+@app.get("/.well-known/jwks.json", security=bearer.PUBLIC)
 def list_keys() -> Response[KeySetView]:
-    """Publish the keys that access tokens are signed with."""
+    """Publish the keys that access tokens are signed with, the next one and the one before included."""
     return Response(
         status_code=200,
         content_type="application/json",
         headers={"Cache-Control": f"public, max-age={JWKS_CACHE_SECONDS}"},
         body=KeySetView.model_validate(tokens.jwks(_public_keys())),
     )
+
+
+def _tokens(opened: Opened) -> TokensView:
+    return TokensView(
+        access_token=opened.access_token,
+        refresh_token=opened.refresh_token,
+        token_type=tokens.SCHEME,
+        expires_in=opened.expires_in,
+        refresh_expires_in=opened.refresh_expires_in,
+        player_id=opened.player_id,
+        session_id=opened.session_id,
+    )
+
+
+def _source() -> str:
+    return visit.source_of(app.current_event.raw_event)
+
+
+@contextmanager
+def _throttled(metric: str) -> Iterator[None]:
+    """Count a refused guess, and say when to come back."""
+    try:
+        yield
+    except TooManyGuesses as refusal:
+        telemetry.count(metric)
+        raise Problem(Code.TOO_MANY_REQUESTS, headers={"Retry-After": str(refusal.retry_after_seconds)}) from None
+
+
+def _report_undone(player_id: str, undone: tuple[str, ...]) -> None:
+    """Report what a login that succeeded could not do besides: its player is not to suffer for it, operators are to know."""
+    for name in undone:
+        telemetry.count("LeftUndone", dimensions={"what": name})
+        telemetry.logger.warning("left undone", what=name, player_id=player_id)
 
 
 handler = http.entrance(app)

@@ -9,8 +9,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel
 
 from countroom.clock import system_clock
-from countroom.identity import tokens
-from countroom.identity.keys import KmsPublicKeys
 from countroom.ledger import views
 from countroom.ledger.amounts import exact_amount
 from countroom.ledger.book import Book
@@ -29,6 +27,7 @@ from countroom.ledger.movements import ID_MAX, InvalidReference, Kind
 from countroom.ledger.records import reference_of
 from countroom.ledger.store import LedgerStore, StoreBusy
 from countroom.times import DAY_MS, InvalidInstant, from_iso_or_day
+from handlers.parts import bearer
 from runtime import aws, http, settings
 from runtime.problems import Code, Problem
 
@@ -39,12 +38,10 @@ INSTANT_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(bearer.BearerSettings):
     """Environment of this function."""
 
     ledger_table: str
-    token_key_id: str
-    token_issuer: str
 
 
 class WalletView(BaseModel):
@@ -62,7 +59,7 @@ class WalletView(BaseModel):
 
 app = http.create_app(
     {
-        **tokens.PROBLEMS,
+        **bearer.PROBLEMS,
         StoreBusy: Code.TEMPORARILY_UNAVAILABLE,
         IndexBehind: Code.TEMPORARILY_UNAVAILABLE,
     }
@@ -80,17 +77,9 @@ def _store() -> LedgerStore:
     return LedgerStore(aws.client("dynamodb", max_attempts=1), _settings().ledger_table)
 
 
-@cache
-def _verifier() -> tokens.Verifier:
-    keys = KmsPublicKeys(aws.client("kms"), (_settings().token_key_id,))
-    return tokens.Verifier(_settings().token_issuer, keys, system_clock)
+door = bearer.Door(_settings)
 
-
-def _verify(token: str) -> str:
-    return _verifier().player_id(token)
-
-
-Player = Annotated[str, Depends(http.Bearer(_verify).player_id)]
+Player = Annotated[str, Depends(door.player_id)]
 """The player who asks."""
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
@@ -101,7 +90,7 @@ From = Query(alias="from", max_length=INSTANT_MAX)
 To = Query(alias="to", max_length=INSTANT_MAX)
 
 
-@app.get("/v1/wallet")
+@app.get("/v1/wallet", security=bearer.SECURITY)
 def show_wallet(player_id: Player) -> WalletView:
     """Show the balances."""
     wallet = Book(_store(), system_clock).wallet(player_id)
@@ -119,7 +108,7 @@ def show_wallet(player_id: Player) -> WalletView:
     )
 
 
-@app.get("/v1/wallet/transactions")
+@app.get("/v1/wallet/transactions", security=bearer.SECURITY)
 def list_transactions(
     player_id: Player,
     limit: Limit = PAGE_DEFAULT,
@@ -143,7 +132,7 @@ def list_transactions(
     return views.page_view(page)
 
 
-@app.get("/v1/wallet/transactions/<transaction_id>")
+@app.get("/v1/wallet/transactions/<transaction_id>", security=bearer.SECURITY)
 def show_transaction(transaction_id: str, player_id: Player) -> dict[str, Any]:
     """Show one of the player's own transactions with the states it went through."""
     try:
@@ -156,7 +145,7 @@ def show_transaction(transaction_id: str, player_id: Player) -> dict[str, Any]:
     return views.transaction_view(transaction)
 
 
-@app.get("/v1/wallet/statement")
+@app.get("/v1/wallet/statement", security=bearer.SECURITY)
 def show_statement(
     player_id: Player,
     since: Annotated[str, From],

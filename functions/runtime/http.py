@@ -4,12 +4,14 @@ Every answer carries `X-Request-Id`; every refusal is a problem of `runtime.prob
 that was sent, goes back to the caller.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Request, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.openapi.compat import is_scalar_field
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
@@ -74,6 +76,7 @@ class PlayerApi(APIGatewayRestResolver):
         known = {**EVERYWHERE, **problems}
         self._problems = {exception: Code(code) for exception, code in known.items()}
         self.exception_handler(Exception)(self._answer_error)
+        self.use(middlewares=[_refuse_unknown_query])
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event. Never raises: whatever happens inside becomes a problem."""
@@ -114,7 +117,7 @@ class PlayerApi(APIGatewayRestResolver):
             if exception in self._problems:
                 return Problem(self._problems[exception])
         if isinstance(error, RequestValidationError):
-            return _invalid_request(error)
+            return _invalid_request(error, _query_faults(self))
         if isinstance(error, NotFoundError):
             return self._nothing_here()
         telemetry.logger.error("request failed", failure=telemetry.describe(error))
@@ -129,23 +132,47 @@ class PlayerApi(APIGatewayRestResolver):
         return Problem(Code.NOT_FOUND)
 
 
+def _refuse_unknown_query(app: PlayerApi, next_middleware: NextMiddleware) -> Response[Any]:
+    # The framework lets by what no route asks for, and a filter with a typing error in its name would go unnoticed.
+    if _query_faults(app):
+        raise RequestValidationError([])
+    return next_middleware(app)
+
+
+def _query_faults(app: PlayerApi) -> tuple[FieldError, ...]:
+    """Find the query parameters that the route does not take, and those given twice of which it takes one."""
+    route = app.context.get("_route")
+    if route is None:
+        return ()
+    known = {field.alias: is_scalar_field(field) for field in route.dependant.query_params}
+    faults = []
+    for name, values in _query(app.current_event.raw_event).items():
+        if name not in known:
+            faults.append(FieldError(name[:FIELD_NAME_MAX], "is not known"))
+        elif len(values) > 1 and known[name]:
+            faults.append(FieldError(name[:FIELD_NAME_MAX], "is given more than once"))
+    return tuple(faults)
+
+
+def _query(event: Mapping[str, Any]) -> Mapping[str, list[str]]:
+    several: Mapping[str, list[str]] | None = event.get("multiValueQueryStringParameters")
+    if several:
+        return several
+    return {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
+
+
 class Bearer:
-    """Reads the access token of a request (RFC 6750 §2.1) and gives the player it was issued to.
+    """Base of what lets a request in by its bearer token (RFC 6750 §2.1). A method of it is a protected route's dependency.
 
-    `verify` turns a token into a player id or raises an exception that the API's `problems` name. Use as a dependency:
-
-        Player = Annotated[str, Depends(http.Bearer(verify).player_id)]
+    By this class a route that needs a token is known: who has none is told so before he is told of his fields.
     """
 
-    def __init__(self, verify: Callable[[str], str]) -> None:
-        self._verify = verify
-
-    def player_id(self, request: Request) -> str:
-        """Return the player's id; raises Problem(not_authenticated) without a well-formed Authorization header."""
+    def token(self, request: Request) -> str:
+        """Return the token as sent; raises Problem(not_authenticated) without a well-formed Authorization header."""
         scheme, _, token = gate.header(request.resolved_event.raw_event, "Authorization").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Problem(Code.NOT_AUTHENTICATED)
-        return self._verify(token.strip())
+        return token.strip()
 
 
 def create_app(problems: Problems | None = None) -> PlayerApi:
@@ -168,9 +195,9 @@ def invalid_fields(*errors: tuple[str, str]) -> Problem:
     return Problem(Code.INVALID_REQUEST, errors=tuple(FieldError(field, message) for field, message in errors))
 
 
-def _invalid_request(error: RequestValidationError) -> Problem:
-    found = error.errors()[:FIELD_ERRORS_MAX]
-    return Problem(Code.INVALID_REQUEST, errors=tuple(FieldError(_field(e["loc"]), _message(e)) for e in found))
+def _invalid_request(error: RequestValidationError, faults: tuple[FieldError, ...]) -> Problem:
+    found = [FieldError(_field(e["loc"]), _message(e)) for e in error.errors()[:FIELD_ERRORS_MAX]]
+    return Problem(Code.INVALID_REQUEST, errors=(*found, *faults)[:FIELD_ERRORS_MAX])
 
 
 def _field(location: tuple[str | int, ...]) -> str:
@@ -179,13 +206,38 @@ def _field(location: tuple[str | int, ...]) -> str:
     return ".".join(map(str, steps or [place]))[:FIELD_NAME_MAX]
 
 
+_MESSAGES: Final[Mapping[str, str]] = {
+    "missing": "is required",
+    "extra_forbidden": "is not known",
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "is too large a number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "enum": "must be one of: {expected}",
+    "literal_error": "must be one of: {expected}",
+}
+"""What the caller is told of each type of fault; bounds and choices are our own declarations, never what was sent."""
+
+
 def _message(error: Mapping[str, Any]) -> str:
-    # Only messages that the framework composes of our own declarations; a validator's own words might repeat its input.
-    if error["type"] in {"missing", "extra_forbidden"}:
-        return {"missing": "is required", "extra_forbidden": "is not known"}[error["type"]]
-    if error["type"] in {"value_error", "assertion_error"}:
-        return "is not valid"
-    return str(error["msg"])
+    # Anything else, a validator's own words above all, might repeat its input.
+    words = _MESSAGES.get(error["type"], "is not valid")
+    return words.format_map({name: str(value) for name, value in (error.get("ctx") or {}).items()})
 
 
 def _is_passing(error: Exception) -> bool:

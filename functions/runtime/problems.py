@@ -20,12 +20,18 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
     NOT_AUTHENTICATED = "not_authenticated"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of a refusal, not a secret
+    SESSION_ENDED = "session_ended"
+    REFRESH_REFUSED = "refresh_refused"
     INVALID_CREDENTIALS = "invalid_credentials"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
+    INVALID_CODE = "invalid_code"
     FORBIDDEN = "forbidden"
+    STEP_UP_REQUIRED = "step_up_required"
+    ACCOUNT_FROZEN = "account_frozen"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CONFLICT = "conflict"
-    EMAIL_TAKEN = "email_taken"
+    BALANCE_REMAINS = "balance_remains"
     REQUEST_IN_PROGRESS = "request_in_progress"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     WRONG_CURRENCY = "wrong_currency"
@@ -38,6 +44,7 @@ class Code(StrEnum):
     TOO_MANY_REQUESTS = "too_many_requests"
     INTERNAL_ERROR = "internal_error"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +61,20 @@ TABLE: Mapping[Code, Entry] = {
     Code.IDEMPOTENCY_KEY_MISSING: Entry(HTTPStatus.BAD_REQUEST, "The Idempotency-Key header is missing."),
     Code.NOT_AUTHENTICATED: Entry(HTTPStatus.UNAUTHORIZED, "Valid credentials are required."),
     Code.TOKEN_EXPIRED: Entry(HTTPStatus.UNAUTHORIZED, "The access token has expired."),
+    Code.INVALID_CODE: Entry(HTTPStatus.BAD_REQUEST, "The code is wrong, used or too old."),
+    Code.SESSION_ENDED: Entry(HTTPStatus.UNAUTHORIZED, "The session has ended."),
+    Code.REFRESH_REFUSED: Entry(HTTPStatus.UNAUTHORIZED, "The refresh token is not valid any more."),
+    Code.SECOND_FACTOR_REQUIRED: Entry(HTTPStatus.UNAUTHORIZED, "A code of the second factor is required."),
     Code.INVALID_CREDENTIALS: Entry(HTTPStatus.UNAUTHORIZED, "The e-mail address or the password is wrong."),
     Code.FORBIDDEN: Entry(HTTPStatus.FORBIDDEN, "This is not allowed."),
+    Code.STEP_UP_REQUIRED: Entry(HTTPStatus.FORBIDDEN, "This needs the password or a code of the second factor once more."),
+    Code.ACCOUNT_FROZEN: Entry(HTTPStatus.FORBIDDEN, "The account is frozen."),
     Code.WALLET_BLOCKED: Entry(HTTPStatus.FORBIDDEN, "The wallet is blocked."),
     Code.WALLET_EXCLUDED: Entry(HTTPStatus.FORBIDDEN, "The player is excluded from play."),
     Code.NOT_FOUND: Entry(HTTPStatus.NOT_FOUND, "There is nothing here."),
     Code.METHOD_NOT_ALLOWED: Entry(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here."),
     Code.CONFLICT: Entry(HTTPStatus.CONFLICT, "The request does not fit the current state."),
-    Code.EMAIL_TAKEN: Entry(HTTPStatus.CONFLICT, "An account with this e-mail address exists."),
+    Code.BALANCE_REMAINS: Entry(HTTPStatus.CONFLICT, "There is still money in the account."),
     Code.REQUEST_IN_PROGRESS: Entry(HTTPStatus.CONFLICT, "The same request is still being worked on."),
     Code.INSUFFICIENT_FUNDS: Entry(HTTPStatus.CONFLICT, "The balance does not cover the amount."),
     Code.WRONG_CURRENCY: Entry(HTTPStatus.CONFLICT, "The wallet is held in another currency."),
@@ -76,6 +89,7 @@ TABLE: Mapping[Code, Entry] = {
     Code.TEMPORARILY_UNAVAILABLE: Entry(
         HTTPStatus.SERVICE_UNAVAILABLE, "The request could not be completed now; repeating it is safe."
     ),
+    Code.PROVIDER_UNAVAILABLE: Entry(HTTPStatus.SERVICE_UNAVAILABLE, "The provider of the game cannot be reached now."),
 }
 
 
@@ -143,7 +157,7 @@ def render(problem: Problem, request_id: str) -> Rendered:
 
 def _standing_headers(code: Code) -> dict[str, str]:
     status = TABLE[code].status
-    if code is Code.TOKEN_EXPIRED:
+    if code in {Code.TOKEN_EXPIRED, Code.SESSION_ENDED}:
         return {"WWW-Authenticate": 'Bearer realm="countroom", error="invalid_token"'}
     if status is HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer realm="countroom"'}

@@ -15,6 +15,7 @@ REGION = "eu-west-1"
 LEDGER_TABLE = "ledger"
 PLAYERS_TABLE = "players"
 CASHIER_TABLE = "cashier"
+SESSIONS_TABLE = "sessions"
 
 # Read once, at import, by the process's one Logger and one Metrics.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "unit-test"
@@ -58,11 +59,12 @@ def aws(aws_environment: None) -> Iterator[None]:  # noqa: ARG001 - the environm
 
 @pytest.fixture
 def dynamodb(aws: None) -> Any:  # noqa: ARG001 - the account must be there first
-    """A low-level DynamoDB client with the three empty tables: ledger, players, cashier."""
+    """A low-level DynamoDB client with empty tables: ledger, players, cashier, sessions."""
     client = runtime_aws.client("dynamodb")
     _create_table(client, LEDGER_TABLE, ["pk"], index=("history", "p", "n", "N"))
     _create_table(client, PLAYERS_TABLE, ["pk", "sk"])
     _create_table(client, CASHIER_TABLE, ["pk", "sk"], index=("by_player", "player_id", "created_at", "S"))
+    _create_table(client, SESSIONS_TABLE, ["pk"])
     return client
 
 

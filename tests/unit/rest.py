@@ -81,6 +81,6 @@ def send(handler: Callable[[dict[str, Any], Any], Any], sent: dict[str, Any]) ->
     answer = json.loads(json.dumps(handler(sent, Context())))
     headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
     assert headers["X-Request-Id"] == REQUEST_ID
-    if headers["Content-Type"] == "application/problem+json":
+    if headers.get("Content-Type") == "application/problem+json":
         assert json.loads(answer["body"])["request_id"] == REQUEST_ID
     return Answer(answer["statusCode"], headers, answer["body"])

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
+from countroom.identity.personal import PersonalData
+from countroom.identity.weak_passwords import LENGTH_MIN, weakness
 from countroom.money import CurrencyKind, UnknownCurrency, currency
 
-PASSWORD_MIN: Final = 8
+PASSWORD_MIN: Final = LENGTH_MIN
 PASSWORD_MAX: Final = 128
 """Length of a password in characters after normalisation; any character counts (OWASP ASVS 5.0, 6.2.1, 6.2.5 and 6.2.9)."""
 
 AGE_MIN_YEARS: Final = 18
 AGE_MAX_YEARS: Final = 120
 
+NAME_MAX: Final = 64
 EMAIL_MAX: Final = 254
 _LOCAL_PART_MAX: Final = 64
 
@@ -25,6 +28,8 @@ _ATOM: Final = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL: Final = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+{_LABEL})", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_NOT_IN_NAMES: Final = frozenset("CN")  # Unicode's categories of control, format, private and unassigned characters, and of numbers
 _TERMS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
 
 
@@ -84,11 +89,11 @@ def accept(application: Application, now_ms: int, policy: Policy = POLICY) -> Ap
     password = normalise_password(application.password)
     born = parse_date(application.date_of_birth)
     checked("email", None if email else "is not an e-mail address")
-    checked("password", password_fault(password))
+    checked("password", new_password_fault(password, PersonalData(email or "", application.date_of_birth)))
     checked("date_of_birth", "is not a date (YYYY-MM-DD)" if born is None else age_fault(born, today(now_ms)))
     checked("country", None if application.country in policy.countries else "is not a country we serve")
     checked("currency", None if _is_account_currency(application.currency) else "is not a currency we keep accounts in")
-    checked("accepted_terms", None if _TERMS.fullmatch(application.accepted_terms) else "is not a version of the terms")
+    checked("accepted_terms", terms_fault(application.accepted_terms))
     if errors or email is None or born is None:
         raise InvalidFields(tuple(errors))
     return Applicant(email, password, born, application.country, application.currency, application.accepted_terms)
@@ -115,12 +120,41 @@ def normalise_password(text: str) -> str:
 
 
 def password_fault(password: str) -> str | None:
-    """Say what is wrong with a normalised password, or None."""
+    """Say why no account can have a normalised password, by its length alone, or None."""
     if len(password) < PASSWORD_MIN:
         return f"has fewer than {PASSWORD_MIN} characters"
     if len(password) > PASSWORD_MAX:
         return f"has more than {PASSWORD_MAX} characters"
     return None
+
+
+def new_password_fault(password: str, person: PersonalData) -> str | None:
+    """Say why a person may not choose a normalised password, or None."""
+    return password_fault(password) or weakness(password, person)
+
+
+def terms_fault(text: str) -> str | None:
+    """Say why a text is no version of the terms, or None."""
+    return None if _TERMS.fullmatch(text) else "is not a version of the terms"
+
+
+def name_fault(name: str) -> str | None:
+    """Say why a normalised text is no part of a person's name, or None. Any script; no character that shows nothing."""
+    if not 1 <= len(name) <= NAME_MAX:
+        return f"has not 1 to {NAME_MAX} characters"
+    if any(unicodedata.category(character)[0] in _NOT_IN_NAMES for character in name):
+        return "has a character that no name has"
+    return None
+
+
+def normalise_name(text: str) -> str:
+    """Return a name in Unicode's NFC form, with single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def phone_fault(text: str) -> str | None:
+    """Say why a text is no telephone number in the form of ITU-T E.164 (+ and at most 15 digits), or None."""
+    return None if _PHONE.fullmatch(text) else "is not a telephone number (+ and 7 to 15 digits)"
 
 
 def parse_date(text: str) -> date | None:

@@ -1,158 +1,189 @@
-"""The players table: the only place that spells its keys and attributes.
+"""Accounts and credentials in the players table. No other file spells these two items.
 
 | item | pk | sk | holds |
 | --- | --- | --- | --- |
-| profile | `PLAYER#<player id>` | `PROFILE` | who the player is; personal data lives here and nowhere else |
-| credentials | `EMAIL#<digest>` | `CREDENTIALS` | whose address it is and the password's hash: one read at login |
-| guesses | `EMAIL#<digest>` | `GUESSES#<window>` | how many passwords were tried for the address in a window of time |
+| account | `PLAYER#<player id>` | `PROFILE` | who the player is: personal data sealed, the rest in the open |
+| credentials | `EMAIL#<digest>` | `CREDENTIALS` | whose address it is, the password's hash, known devices: one read at login |
 
-The digest is SHA-256 of the normalised address under a prefix of its own, so that the address is in no key, log or metric. It hides
-nothing from somebody who holds the table and a list of addresses; the table's key in KMS is what protects it.
+Both carry a version, and every change stands on the version that was read. Nothing is deleted: credentials of an address that an
+account no longer has are marked as ended, count as absent from then on, and go by `expires_at` at some time.
 """
 
-import hashlib
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from botocore.exceptions import ClientError
+from countroom.identity.digests import email_digest
+from countroom.identity.table import Item, Table
+from countroom.times import to_iso
 
-_DIGEST_PREFIX: Final = b"countroom/email/1\x00"
-_GUESSES_KEPT_SECONDS: Final = 3600
-
-
-class DynamoDB(Protocol):
-    """The calls used here of botocore's low-level DynamoDB client."""
-
-    def get_item(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102 - botocore's
-    def update_item(self, **request: Any) -> dict[str, Any]: ...  # noqa: D102 - botocore's
+_LOOKS_MAX: Final = 3
+_ENDED_KEPT_MS: Final = 86_400_000
+_IS_NEW: Final = "attribute_not_exists(pk)"
+_IS_FREE: Final = "attribute_not_exists(pk) OR attribute_exists(ended_at)"
+_IS_KNOWN: Final = "revision = :known AND attribute_not_exists(ended_at)"
+_IS_SAME: Final = "revision = :known"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A new account as it is first written. `password_hash` is argon2's encoded form; instants are ISO 8601, UTC."""
+    """An account as it is kept. `address` is the e-mail address's digest, `sealed` the personal data; instants are ISO 8601."""
 
     player_id: str
-    email: str
-    password_hash: str
-    date_of_birth: str
+    address: str
+    sealed: bytes
     country: str
     currency: str
     accepted_terms: str
+    terms_accepted_at: str
     created_at: str
+    closed_at: str = ""
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What login needs of an account."""
+    """What login needs of an account. `address` is the digest of its e-mail address, `devices` are digests, newest first.
 
+    Whoever opens a session on what was read here does so beside `PlayersStore.changed_credentials`: then no password that was
+    changed meanwhile opens one.
+    """
+
+    address: str
     player_id: str
     password_hash: str
+    devices: tuple[str, ...] = ()
+    version: int = 1
 
 
 class PlayersStore:
-    """Reads and changes items of the players table."""
+    """Accounts and credentials, in the players table. Every method that asks it raises Unavailable."""
 
-    def __init__(self, client: DynamoDB, table: str) -> None:
-        self._client = client
+    def __init__(self, table: Table) -> None:
         self._table = table
 
-    def creation(self, account: Account) -> list[dict[str, Any]]:
-        """Return the writes of a new account, to be committed in one transaction with the opening of its wallet.
-
-        Each stands on the condition that nothing is there yet: two registrations of one address cannot both commit.
-        """
-        profile = {
-            "pk": _profile_key(account.player_id),
-            "sk": "PROFILE",
-            "player_id": account.player_id,
-            "email": account.email,
-            "date_of_birth": account.date_of_birth,
-            "country": account.country,
-            "currency": account.currency,
-            "accepted_terms": account.accepted_terms,
-            "terms_accepted_at": account.created_at,
-            "created_at": account.created_at,
-        }
-        credentials = {
-            "pk": _email_key(account.email),
-            "sk": "CREDENTIALS",
-            "player_id": account.player_id,
-            "password_hash": account.password_hash,
-        }
-        return [self._put_new(credentials), self._put_new(profile)]
-
     def credentials(self, email: str) -> Credentials | None:
-        """Return the credentials of a normalised address by one strong read, None when there is no account."""
-        answer = self._client.get_item(TableName=self._table, Key=_credentials_key(email), ConsistentRead=True)
-        item = answer.get("Item")
-        if item is None:
-            return None
-        return Credentials(item["player_id"]["S"], item["password_hash"]["S"])
+        """Return the credentials of a normalised address by one strong read, None when no account has it."""
+        return self._credentials(email_digest(email))
 
-    def replace_password_hash(self, email: str, old: str, new: str) -> None:
-        """Put a new hash in place of the old one; does nothing when another one stands there by now."""
-        self._update_if(
-            Key=_credentials_key(email),
-            UpdateExpression="SET password_hash = :new",
-            ConditionExpression="password_hash = :old",
-            ExpressionAttributeValues={":new": {"S": new}, ":old": {"S": old}},
-        )
+    def credentials_of(self, player_id: str) -> Credentials | None:
+        """Return the credentials of a player by two strong reads, None when the account is not there or closed."""
+        for _ in range(_LOOKS_MAX):
+            account = self.account(player_id)
+            if account is None or account.closed_at:
+                return None
+            found = self._credentials(account.address)
+            if found and found.player_id == player_id:
+                return found
+            # The account moved to another address between the two reads: look again.
+        return None
 
-    def reserve_guess(self, email: str, window: int, ends_at_seconds: int, most: int) -> bool:
-        """Count one guess of a window, known address or not; False when `most` were counted before.
+    def save_credentials(self, before: Credentials, after: Credentials) -> bool:
+        """Put `after`, one version on, in place of `before`; False when others stand there by now.
 
-        One conditional write: parallel guesses cannot pass it together. The window ends at an epoch second.
+        A write that was sent twice, its first answer lost, is looked up: it is True when it landed.
         """
-        return self._update_if(
-            Key=_guesses_key(email, window),
-            UpdateExpression="ADD guesses :one SET expires_at = :expires_at",
-            ConditionExpression="attribute_not_exists(guesses) OR guesses < :most",
-            ExpressionAttributeValues={
-                ":one": {"N": "1"},
-                ":most": {"N": str(most)},
-                ":expires_at": {"N": str(ends_at_seconds + _GUESSES_KEPT_SECONDS)},
-            },
-        )
+        put = self.changed_credentials(before, after)["Put"]
+        written = self._table.put(put["Item"], put["ConditionExpression"], put["ExpressionAttributeValues"])
+        return written or self._credentials(after.address) == after
 
-    def return_guess(self, email: str, window: int) -> None:
-        """Take back a guess that was right."""
-        self._update_if(
-            Key=_guesses_key(email, window),
-            UpdateExpression="ADD guesses :minus_one",
-            ConditionExpression="guesses > :zero",
-            ExpressionAttributeValues={":minus_one": {"N": "-1"}, ":zero": {"N": "0"}},
-        )
+    def account(self, player_id: str) -> Account | None:
+        """Return an account by one strong read; a closed one too."""
+        item = self._table.get(_account_key(player_id))
+        return _to_account(item) if item else None
 
-    def _put_new(self, item: dict[str, str]) -> dict[str, Any]:
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": {name: {"S": value} for name, value in item.items()},
-                "ConditionExpression": "attribute_not_exists(pk)",
-            }
-        }
+    def save_account(self, before: Account, after: Account, companions: Sequence[Item] = ()) -> bool:
+        """Put `after`, one version on, in place of `before`, together with the companions; False when another stands there by now.
 
-    def _update_if(self, **request: Any) -> bool:
-        try:
-            self._client.update_item(TableName=self._table, **request)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
+        Raises Unavailable also when it is not known whether it was written.
+        """
+        return not self._table.transact([self.changed_account(before, after), *companions])
+
+    def write(self, parts: Sequence[Item]) -> bool:
+        """Write parts of several stores together; False when the condition of one does not hold, and nothing is written."""
+        return not self._table.transact(parts)
+
+    def creation(self, account: Account, credentials: Credentials) -> list[Item]:
+        """Return the parts that make a new account, on the condition that no living one has its id or address."""
+        return [self.new_credentials(credentials), self._put(_from_account(account), _IS_NEW)]
+
+    def new_credentials(self, credentials: Credentials) -> Item:
+        """Return the part that gives an address to an account, on the condition that no living account has it."""
+        return self._put(_from_credentials(credentials), _IS_FREE)
+
+    def changed_credentials(self, before: Credentials, after: Credentials) -> Item:
+        """Return the part that puts `after`, the next version, in place of `before`."""
+        if (after.address, after.player_id, after.version) != (before.address, before.player_id, before.version + 1):
+            raise ValueError("not the next version of the same credentials")
+        return self._put(_from_credentials(after), _IS_KNOWN, before.version)
+
+    def ended_credentials(self, before: Credentials, at_ms: int) -> Item:
+        """Return the part that takes an address from its account; from then on it counts as free. Hash and devices are gone."""
+        ended = _from_credentials(replace(before, password_hash="", devices=(), version=before.version + 1))
+        ended |= {"ended_at": {"S": to_iso(at_ms)}, "expires_at": {"N": str((at_ms + _ENDED_KEPT_MS) // 1000)}}
+        return self._put(ended, _IS_KNOWN, before.version)
+
+    def changed_account(self, before: Account, after: Account) -> Item:
+        """Return the part that puts `after`, the next version, in place of `before`."""
+        if (after.player_id, after.version) != (before.player_id, before.version + 1):
+            raise ValueError("not the next version of the same account")
+        return self._put(_from_account(after), _IS_SAME, before.version)
+
+    def _credentials(self, address: str) -> Credentials | None:
+        item = self._table.get(_credentials_key(address))
+        return _to_credentials(item) if item and "ended_at" not in item else None
+
+    def _put(self, item: Item, condition: str, known: int = 0) -> Item:
+        put: Item = {"TableName": self._table.name, "Item": item, "ConditionExpression": condition}
+        if known:
+            put["ExpressionAttributeValues"] = {":known": {"N": str(known)}}
+        return {"Put": put}
 
 
-def _email_key(email: str) -> str:
-    return "EMAIL#" + hashlib.sha256(_DIGEST_PREFIX + email.encode("ascii")).hexdigest()
+def _credentials_key(address: str) -> Item:
+    return {"pk": {"S": f"EMAIL#{address}"}, "sk": {"S": "CREDENTIALS"}}
 
 
-def _profile_key(player_id: str) -> str:
-    return f"PLAYER#{player_id}"
+def _account_key(player_id: str) -> Item:
+    return {"pk": {"S": f"PLAYER#{player_id}"}, "sk": {"S": "PROFILE"}}
 
 
-def _credentials_key(email: str) -> dict[str, Any]:
-    return {"pk": {"S": _email_key(email)}, "sk": {"S": "CREDENTIALS"}}
+def _from_credentials(credentials: Credentials) -> Item:
+    return {
+        **_credentials_key(credentials.address),
+        "player_id": {"S": credentials.player_id},
+        "password_hash": {"S": credentials.password_hash},
+        "devices": {"L": [{"S": device} for device in credentials.devices]},
+        "revision": {"N": str(credentials.version)},
+    }
 
 
-def _guesses_key(email: str, window: int) -> dict[str, Any]:
-    return {"pk": {"S": _email_key(email)}, "sk": {"S": f"GUESSES#{window}"}}
+def _to_credentials(item: Item) -> Credentials:
+    return Credentials(
+        address=item["pk"]["S"].removeprefix("EMAIL#"),
+        player_id=item["player_id"]["S"],
+        password_hash=item["password_hash"]["S"],
+        devices=tuple(device["S"] for device in item["devices"]["L"]),
+        version=int(item["revision"]["N"]),
+    )
+
+
+_TEXTS: Final = ("address", "country", "currency", "accepted_terms", "terms_accepted_at", "created_at", "closed_at")
+
+
+def _from_account(account: Account) -> Item:
+    return {
+        **_account_key(account.player_id),
+        "sealed": {"B": account.sealed},
+        "revision": {"N": str(account.version)},
+        **{name: {"S": getattr(account, name)} for name in _TEXTS},
+    }
+
+
+def _to_account(item: Item) -> Account:
+    return Account(
+        player_id=item["pk"]["S"].removeprefix("PLAYER#"),
+        sealed=bytes(item["sealed"]["B"]),
+        version=int(item["revision"]["N"]),
+        **{name: item[name]["S"] for name in _TEXTS},
+    )

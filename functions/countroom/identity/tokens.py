@@ -1,8 +1,9 @@
 """Access tokens: JSON Web Tokens of the `at+jwt` type (RFC 9068), signed ES256 (RFC 7518 §3.4), good for ten minutes.
 
-Signing goes through a port, because the private key never leaves KMS; it is used at login only. Checking needs the public key and
-no network. Everything that a token could choose is pinned here instead: algorithm, type, key, issuer and audience; a header with
-any other member (`jku`, `jwk`, `x5u`, `crit`) is refused, whatever it says.
+Signing goes through a port, because the private key never leaves KMS; it is used at login and refresh only. Checking needs the
+public key and no network; whether the session that a token names (`sid`) still lives is another question, which `sessions` answers.
+Everything that a token could choose is pinned here instead: algorithm, type, key, issuer and audience; a header with any other
+member (`jku`, `jwk`, `x5u`, `crit`) is refused, whatever it says.
 """
 
 import json
@@ -31,7 +32,8 @@ TOKEN_MAX: Final = 2048
 _COORDINATE_BYTES: Final = 32
 _SIGNATURE: Final = r"[A-Za-z0-9_-]{85}[AQgw]"  # 64 bytes; the last character's four spare bits are zero (RFC 4648 §3.5)
 _FORM: Final = re.compile(rf"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.{_SIGNATURE}", re.ASCII)
-_CLAIMS: Final = ("iss", "sub", "aud", "iat", "nbf", "exp", "jti")
+_CLAIMS: Final = ("iss", "sub", "aud", "iat", "nbf", "exp", "jti", "sid")
+_SESSION_ID_MAX: Final = 64
 
 
 class TokenRefused(Exception):
@@ -75,8 +77,8 @@ class Issuer:
     signer: Signer
     clock: Clock
 
-    def issue(self, player_id: str) -> str:
-        """Return a signed token for a player, valid from now for LIFETIME_SECONDS."""
+    def issue(self, player_id: str, session_id: str, lifetime_seconds: int = LIFETIME_SECONDS) -> str:
+        """Return a signed token for a session of a player, valid from now for a while, LIFETIME_SECONDS at most."""
         now = self.clock() // 1000
         header = {"alg": ALGORITHM, "typ": TYPE, "kid": self.signer.key_id}
         claims = {
@@ -85,11 +87,22 @@ class Issuer:
             "aud": AUDIENCE,
             "iat": now,
             "nbf": now,
-            "exp": now + LIFETIME_SECONDS,
+            "exp": now + min(lifetime_seconds, LIFETIME_SECONDS),
             "jti": secrets.token_urlsafe(16),
+            "sid": session_id,
         }
         message = f"{_segment(header)}.{_segment(claims)}"
         return f"{message}.{_unpadded(self.signer.sign(message.encode('ascii')))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a good token says: whose it is, in which session, its own id, and until which epoch second it is good."""
+
+    player_id: str
+    session_id: str
+    token_id: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +113,8 @@ class Verifier:
     keys: PublicKeys
     clock: Clock
 
-    def player_id(self, token: str) -> str:
-        """Return the player to whom a token was issued. Raises TokenExpired or TokenRefused."""
+    def claims(self, token: str) -> Claims:
+        """Return what a token of ours says, without the network. Raises TokenExpired or TokenRefused."""
         if len(token) > TOKEN_MAX or not _FORM.fullmatch(token):
             raise TokenRefused
         key = self._key(token)
@@ -117,7 +130,7 @@ class Verifier:
             )
         except (jwt.InvalidTokenError, ValueError):
             raise TokenRefused from None
-        return self._player_now(claims)
+        return self._claims_now(claims)
 
     def _key(self, token: str) -> EllipticCurvePublicKey:
         try:
@@ -132,9 +145,12 @@ class Verifier:
             raise TokenRefused
         return key
 
-    def _player_now(self, claims: Mapping[str, Any]) -> str:
+    def _claims_now(self, claims: Mapping[str, Any]) -> Claims:
         now = self.clock() // 1000
         instants = (claims["iat"], claims["nbf"], claims["exp"])
+        session_id = claims["sid"]
+        if not isinstance(session_id, str) or not 0 < len(session_id) <= _SESSION_ID_MAX:
+            raise TokenRefused
         if not all(type(instant) is int for instant in instants):
             raise TokenRefused
         issued, valid_from, expires = instants
@@ -142,7 +158,7 @@ class Verifier:
             raise TokenRefused
         if expires <= now:
             raise TokenExpired
-        return str(claims["sub"])
+        return Claims(str(claims["sub"]), session_id, str(claims["jti"]), expires)
 
 
 def jwks(keys: PublicKeys) -> dict[str, list[dict[str, str]]]:

@@ -10,11 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from countroom.identity import tokens
+from countroom.identity.access import SessionEnded
 from tests.unit.clock import START_MS, FixedClock
+from tests.unit.identity.guests import ANNA, BEN, House
 from tests.unit.local_key import LocalKey
 
 ISSUER = "https://countroom.dev/test"
 PLAYER = "pl_abcdefghijklmnopqrst"
+SESSION = "s" * 22
 NOW = START_MS // 1000
 KEY = LocalKey("key-1")
 
@@ -39,6 +42,7 @@ def forge(
         "nbf": NOW,
         "exp": NOW + 600,
         "jti": "x",
+        "sid": SESSION,
     } | (claims or {})
     for name in without:
         head.pop(name, None)
@@ -58,7 +62,7 @@ def verifier(clock: FixedClock) -> tokens.Verifier:
 
 
 def test_what_is_issued_is_what_rfc_9068_describes(issuer: tokens.Issuer) -> None:
-    token = issuer.issue(PLAYER)
+    token = issuer.issue(PLAYER, SESSION)
     assert jwt.get_unverified_header(token) == {"alg": "ES256", "typ": "at+jwt", "kid": "key-1"}
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims.pop("jti")
@@ -69,11 +73,12 @@ def test_what_is_issued_is_what_rfc_9068_describes(issuer: tokens.Issuer) -> Non
         "iat": NOW,
         "nbf": NOW,
         "exp": NOW + 600,
+        "sid": SESSION,
     }
 
 
 def test_anyone_can_check_a_token_with_the_published_keys(issuer: tokens.Issuer) -> None:
-    token = issuer.issue(PLAYER)
+    token = issuer.issue(PLAYER, SESSION)
     (published,) = jwt.PyJWKSet.from_dict(tokens.jwks(KEY)).keys
     claims = jwt.decode(
         token,
@@ -86,31 +91,39 @@ def test_anyone_can_check_a_token_with_the_published_keys(issuer: tokens.Issuer)
 
 
 def test_no_two_tokens_share_an_id(issuer: tokens.Issuer) -> None:
-    ids = {jwt.decode(issuer.issue(PLAYER), options={"verify_signature": False})["jti"] for _ in range(100)}
+    ids = {jwt.decode(issuer.issue(PLAYER, SESSION), options={"verify_signature": False})["jti"] for _ in range(100)}
     assert len(ids) == 100
 
 
 def test_a_good_token_names_its_player(issuer: tokens.Issuer, verifier: tokens.Verifier) -> None:
-    assert verifier.player_id(issuer.issue(PLAYER)) == PLAYER
-    assert verifier.player_id(forge()) == PLAYER
+    claims = verifier.claims(issuer.issue(PLAYER, SESSION))
+    assert (claims.player_id, claims.session_id, claims.expires_at) == (PLAYER, SESSION, NOW + 600)
+    assert verifier.claims(forge()) == tokens.Claims(PLAYER, SESSION, "x", NOW + 600)
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(1, 1), (599, 599), (600, 600), (601, 600), (10**9, 600)])
+def test_a_token_may_be_good_for_less_but_not_for_more(
+    issuer: tokens.Issuer, verifier: tokens.Verifier, wanted: int, given: int
+) -> None:
+    assert verifier.claims(issuer.issue(PLAYER, SESSION, wanted)).expires_at == NOW + given
 
 
 def test_a_token_lives_for_six_hundred_seconds(issuer: tokens.Issuer, verifier: tokens.Verifier, clock: FixedClock) -> None:
-    token = issuer.issue(PLAYER)
+    token = issuer.issue(PLAYER, SESSION)
     clock.advance(seconds=599, milliseconds=999)
-    assert verifier.player_id(token) == PLAYER
+    assert verifier.claims(token).player_id == PLAYER
     clock.advance(milliseconds=1)
     with pytest.raises(tokens.TokenExpired):
-        verifier.player_id(token)
+        verifier.claims(token)
 
 
 def test_a_clock_that_is_a_little_ahead_is_forgiven(issuer: tokens.Issuer, verifier: tokens.Verifier, clock: FixedClock) -> None:
-    token = issuer.issue(PLAYER)
+    token = issuer.issue(PLAYER, SESSION)
     clock.advance(seconds=-60)
-    assert verifier.player_id(token) == PLAYER
+    assert verifier.claims(token).player_id == PLAYER
     clock.advance(seconds=-1)
     with pytest.raises(tokens.TokenRefused):
-        verifier.player_id(token)
+        verifier.claims(token)
 
 
 def public_pem() -> bytes:
@@ -154,6 +167,12 @@ def spare_bits_set() -> str:
 def payload_swapped() -> str:
     head, _, signature = forge().split(".")
     _, payload, _ = forge(claims={"sub": "pl_somebodyelse"}).split(".")
+    return f"{head}.{payload}.{signature}"
+
+
+def session_swapped() -> str:
+    head, _, signature = forge().split(".")
+    _, payload, _ = forge(claims={"sid": "t" * 22}).split(".")
     return f"{head}.{payload}.{signature}"
 
 
@@ -207,11 +226,20 @@ CORPUS: dict[str, str] = {
     "expiry null": forge(claims={"exp": None}),
     "expiry infinite": compact(
         HEADER,
-        json.dumps({"iss": ISSUER, "sub": "x", "aud": "countroom:player", "iat": 0, "nbf": 0, "jti": "x", "exp": float("inf")}),
+        json.dumps(
+            {"iss": ISSUER, "sub": "x", "aud": "countroom:player", "iat": 0, "nbf": 0, "jti": "x", "sid": "s", "exp": float("inf")}
+        ),
     ),
     "subject a number": forge(claims={"sub": 7}),
     "subject null": forge(claims={"sub": None}),
-    **{f"without {name}": forge(without=(name,)) for name in ("iss", "sub", "aud", "iat", "nbf", "exp", "jti")},
+    "session a number": forge(claims={"sid": 7}),
+    "session null": forge(claims={"sid": None}),
+    "session empty": forge(claims={"sid": ""}),
+    "session a list": forge(claims={"sid": [SESSION]}),
+    "session too long": forge(claims={"sid": "s" * 65}),
+    "session missing and expired": forge(claims={"exp": NOW - 1}, without=("sid",)),
+    "session swapped": session_swapped(),
+    **{f"without {name}": forge(without=(name,)) for name in ("iss", "sub", "aud", "iat", "nbf", "exp", "jti", "sid")},
     "payload swapped": payload_swapped(),
     "signature empty": forge(sign=lambda _m: b""),
     "signature zero": forge(sign=lambda _m: bytes(64)),
@@ -246,16 +274,27 @@ CORPUS: dict[str, str] = {
 @pytest.mark.parametrize("name", CORPUS)
 def test_every_forgery_is_refused_as_not_ours(name: str, verifier: tokens.Verifier) -> None:
     with pytest.raises(tokens.TokenRefused) as caught:
-        verifier.player_id(CORPUS[name])
+        verifier.claims(CORPUS[name])
     assert type(caught.value) is tokens.TokenRefused
     assert caught.value.args == ()
+
+
+def test_another_player_s_session_opens_nothing() -> None:
+    """A token that we signed, for the wrong session: nothing is wrong with it, and still nobody is let in."""
+    house = House()
+    anna, ben = house.open(ANNA), house.open(BEN)
+    for player_id, session_id in ((ANNA, ben.session_id), (BEN, anna.session_id), ("pl_nobody", anna.session_id)):
+        claims = house.verifier.claims(house.issuer.issue(player_id, session_id))
+        with pytest.raises(SessionEnded):
+            house.sessions.check(claims)
+    assert house.sessions.check(house.claims(anna)).player_id == ANNA
 
 
 def test_no_truncation_passes(verifier: tokens.Verifier) -> None:
     token = forge()
     for end in range(len(token)):
         with pytest.raises(tokens.TokenRefused):
-            verifier.player_id(token[:end])
+            verifier.claims(token[:end])
 
 
 def test_no_changed_character_passes(verifier: tokens.Verifier) -> None:
@@ -263,18 +302,18 @@ def test_no_changed_character_passes(verifier: tokens.Verifier) -> None:
     for place in range(len(token)):
         other = "A" if token[place] != "A" else "B"
         with pytest.raises(tokens.TokenRefused):
-            verifier.player_id(token[:place] + other + token[place + 1 :])
+            verifier.claims(token[:place] + other + token[place + 1 :])
 
 
 def test_an_expired_forgery_is_a_forgery_not_an_expired_token(verifier: tokens.Verifier) -> None:
     with pytest.raises(tokens.TokenRefused) as caught:
-        verifier.player_id(forge(claims={"exp": NOW - 1}, sign=LocalKey("key-1").sign))
+        verifier.claims(forge(claims={"exp": NOW - 1}, sign=LocalKey("key-1").sign))
     assert not isinstance(caught.value, tokens.TokenExpired)
 
 
 def test_an_expired_token(verifier: tokens.Verifier) -> None:
     with pytest.raises(tokens.TokenExpired):
-        verifier.player_id(forge(claims={"iat": NOW - 600, "nbf": NOW - 600, "exp": NOW}))
+        verifier.claims(forge(claims={"iat": NOW - 600, "nbf": NOW - 600, "exp": NOW}))
 
 
 def test_the_key_set_holds_public_halves_only() -> None:

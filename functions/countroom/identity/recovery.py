@@ -1,0 +1,101 @@
+"""A forgotten password: a code to the mailbox and a new password, with all sessions ended in the same transaction.
+
+Asking is answered the same, after the same work, whether the address has an account or not. A second factor is asked for where
+there is one: a mailbox alone does not open the account.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from countroom.identity import passwords, rules
+from countroom.identity.access import Ended
+from countroom.identity.access_store import BesideRefused
+from countroom.identity.challenges import Begun, Challenge, Purpose
+from countroom.identity.desk import Desk
+from countroom.identity.events import EventKind, SecurityEvent
+from countroom.identity.mail import Message, Template
+from countroom.identity.proofs import Proofs
+from countroom.identity.refusals import ChangedMeanwhile, InvalidCode, InvalidCredentials, NoSuchAccount
+from countroom.identity.registration import new_player_id
+
+LIFETIME_MS: Final = 900_000
+"""How long a code to set a new password is good: a quarter of an hour."""
+
+ATTEMPTS_MAX: Final = 3
+
+
+class Recovery:
+    """New passwords for forgotten ones. Every method raises Unavailable when something that is needed does not answer."""
+
+    def __init__(self, desk: Desk, proofs: Proofs) -> None:
+        self._desk = desk
+        self._proofs = proofs
+
+    def begin(self, email: str, source: str | None = None) -> Begun:
+        """Have a code sent to the owner of an address, if there is one. Raises rules.InvalidFields for what is no address."""
+        address = rules.normalise_email(email)
+        if address is None:
+            raise rules.InvalidFields((("email", "is not an e-mail address"),))
+        credentials = self._desk.players.credentials(address)
+        # Of an address without an account, nobody ever learns the code, and there is no such player.
+        player_id = credentials.player_id if credentials else new_player_id()
+        issued = self._desk.challenges.issue(Purpose.RESET, player_id, LIFETIME_MS)
+        event = SecurityEvent(EventKind.RESET_REQUESTED, self._desk.clock(), source=source)
+        if credentials:
+            self._desk.events.append(player_id, event)
+        else:
+            self._desk.events.pretend(event)
+        template = Template.RESET_PASSWORD if credentials else Template.NOTHING
+        self._desk.postbox.post(Purpose.RESET, template, address, issued)
+        return issued.begun
+
+    def complete(self, token: str, code: str, password: str, factor_code: str | None = None, source: str | None = None) -> str:
+        """Set a new password by code, once, end all sessions with it, and tell the owner; return the player's id.
+
+        The same again is answered the same while the password stands. Raises InvalidCode, rules.InvalidFields, ChangedMeanwhile,
+        TooManyGuesses and the refusals of the second factor.
+        """
+        challenge = self._desk.challenges.prove(Purpose.RESET, token, code)
+        try:
+            person = self._desk.people.find(challenge.player_id)
+        except NoSuchAccount:
+            raise InvalidCode from None
+        secret = rules.normalise_password(password)
+        if fault := rules.new_password_fault(secret, person.data):
+            raise rules.InvalidFields((("password", fault),))
+        if challenge.used:
+            self._repeat(challenge, secret)
+        else:
+            self._proofs.require(challenge.player_id, factor_code)
+            self._set(challenge, passwords.hash_password(secret), source)
+        self._desk.outbox.send(Message(Template.PASSWORD_CHANGED, person.data.email))
+        return challenge.player_id
+
+    def _repeat(self, challenge: Challenge, secret: str) -> None:
+        """Let a repeat pass only if it asks for what was done. It is a guess like any other, and counted as one."""
+        try:
+            self._proofs.check_password(challenge.player_id, secret)
+        except InvalidCredentials:
+            raise InvalidCode from None
+
+    def _set(self, challenge: Challenge, password_hash: str, source: str | None) -> None:
+        event = SecurityEvent(EventKind.PASSWORD_RESET, self._desk.clock(), source=source)
+        for _ in range(ATTEMPTS_MAX):
+            before = self._desk.players.credentials_of(challenge.player_id)
+            if before is None:
+                raise InvalidCode
+            # Devices that were known before are strangers from now on.
+            after = replace(before, password_hash=password_hash, devices=(), version=before.version + 1)
+            beside = [
+                self._desk.challenges.use(challenge),
+                self._desk.players.changed_credentials(before, after),
+                self._desk.events.put_item(challenge.player_id, event),
+            ]
+            try:
+                self._desk.sessions.end_all(challenge.player_id, Ended.PASSWORD_RESET, beside=beside)
+            except BesideRefused as refused:
+                if refused.index == 0:
+                    raise InvalidCode from None  # another use of the same code came first
+                continue  # somebody logged in, or changed the address: decide on what stands now
+            return
+        raise ChangedMeanwhile

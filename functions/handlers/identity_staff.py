@@ -1,0 +1,142 @@
+"""Support staff: freeze or unfreeze an account, exclude its player, end its sessions, look at it. Invoked directly, under a role.
+
+Event: ``{"action": "freeze" | "unfreeze" | "exclude" | "end_sessions" | "show", "player_id", "actor", "reason", "request_id"?}``.
+The answer is the account as it is then, or ``{"refused": {"code", "message", "errors"?}}``. An order may be sent again: a change of
+standing is made once for each `request_id` (without one, once for each of Lambda's own), and `replayed` says that it had been.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from countroom.clock import system_clock
+from countroom.identity.access import AccountClosed, Lifetimes
+from countroom.identity.access_store import AccessStore
+from countroom.identity.events import EventLog
+from countroom.identity.refusals import ChangedMeanwhile, NoSuchAccount, Unavailable
+from countroom.identity.sessions import Sessions
+from countroom.identity.support import ACTOR_MAX, REASON_MAX, Action, Order, Report, RequestReused, Support
+from countroom.identity.table import Table
+from countroom.ledger.book import Book, OutcomeUnknown
+from countroom.ledger.store import LedgerStore
+from countroom.times import to_iso
+from runtime import aws, settings, telemetry
+
+ERRORS_MAX: Final = 10
+
+REFUSALS: Final[Mapping[type[Exception], tuple[str, str]]] = {
+    NoSuchAccount: ("not_found", "There is no account of this player."),
+    AccountClosed: ("account_closed", "The account is closed for good."),
+    RequestReused: ("request_id_reused", "The request id was used for another player."),
+    ChangedMeanwhile: ("conflict", "The account kept changing; repeating the order is safe."),
+    Unavailable: ("temporarily_unavailable", "The order could not be completed now; repeating it is safe."),
+    OutcomeUnknown: ("temporarily_unavailable", "The order could not be completed now; repeating it is safe."),
+}
+"""What staff are told of what the rooms refuse."""
+
+
+class SupportFailed(Exception):
+    """The order could not be carried out. The message is all that its sender may know; operators find the rest in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Environment of this function."""
+
+    sessions_table: str
+    players_table: str
+    ledger_table: str
+    session_absolute_seconds: int
+    session_idle_seconds: int
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=ACTOR_MAX, pattern=r"^[A-Za-z0-9._@:/+-]+$")]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=REASON_MAX, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class Event(BaseModel):
+    """An order as it is sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    action: Action
+    player_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+    actor: Name
+    reason: Words
+    request_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = None
+
+
+@cache
+def _support() -> Support:
+    told = settings.load(Settings)
+    store = AccessStore(Table(aws.client("dynamodb"), told.sessions_table))
+    events = EventLog(Table(aws.client("dynamodb"), told.players_table))
+    lifetimes = Lifetimes(told.session_absolute_seconds * 1000, told.session_idle_seconds * 1000)
+    # The ledger repeats its requests itself, inside a time budget of its own.
+    book = Book(LedgerStore(aws.client("dynamodb", max_attempts=1), told.ledger_table), system_clock)
+    return Support(store, Sessions(store, None, system_clock, lifetimes), book, events, system_clock)
+
+
+def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    try:
+        sent = Event.model_validate(event)
+    except ValidationError as error:
+        telemetry.count("SupportOrderRefused", dimensions={"code": "invalid_request"})
+        return _refused("invalid_request", "The order holds invalid fields.", _fields(error))
+    request_id = sent.request_id or str(context.aws_request_id)
+    order = Order(sent.action, sent.player_id, sent.actor, sent.reason, request_id)
+    try:
+        report = _support().carry_out(order)
+    except tuple(REFUSALS) as refusal:
+        code, message = REFUSALS[type(refusal)]
+        telemetry.count("SupportOrderRefused", dimensions={"code": code})
+        telemetry.logger.warning("support order refused", action=order.action.value, player_id=order.player_id, code=code)
+        return _refused(code, message)
+    except Exception as error:  # noqa: BLE001 - the outermost edge: a caller learns that it failed, operators get the log line
+        telemetry.logger.error("support order failed", action=order.action.value, failure=telemetry.describe(error))
+        raise SupportFailed("The order could not be completed; its log says why.") from None
+    telemetry.count("SupportOrderDone", dimensions={"action": order.action.value})
+    telemetry.logger.info(
+        "support order done", action=order.action.value, player_id=order.player_id, actor=order.actor, replayed=report.replayed
+    )
+    return _view(report)
+
+
+def _view(report: Report) -> dict[str, Any]:
+    return {
+        "player_id": report.player_id,
+        "standing": report.standing.value,
+        "excluded": report.excluded,
+        "wallet_status": report.wallet_status.value,
+        "second_factor": report.second_factor,
+        "sessions": [
+            {
+                "session_id": session.session_id,
+                "device": session.device,
+                "place": session.place,
+                "created_at": to_iso(session.created_at_ms),
+                "last_seen_at": to_iso(session.last_seen_at_ms),
+                "expires_at": to_iso(session.expires_at_ms),
+            }
+            for session in report.sessions
+        ],
+        "replayed": report.replayed,
+    }
+
+
+def _refused(code: str, message: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    return {"refused": {"code": code, "message": message, **({"errors": errors} if errors else {})}}
+
+
+def _fields(error: ValidationError) -> list[dict[str, str]]:
+    known = {"missing": "is required", "extra_forbidden": "is not known"}
+    return [
+        {"field": ".".join(map(str, found["loc"]))[:64] or "event", "message": known.get(found["type"], "is not valid")}
+        for found in error.errors(include_url=False, include_input=False)[:ERRORS_MAX]
+    ]
+
+
+handler: Final = telemetry.observed(_serve)

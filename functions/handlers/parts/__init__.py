@@ -1,0 +1,1 @@
+"""What several entrances are wired with. A part is no entrance: it has no handler."""
