@@ -1,14 +1,21 @@
-"""Player API: the games on offer, and starting one."""
+"""Player API: the games on offer, opening one, and what has happened in a round."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from aws_lambda_powertools.event_handler import Depends
-from pydantic import BaseModel
+from aws_lambda_powertools.event_handler import Depends, Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import BaseModel, Field
 
 from countroom.clock import system_clock
-from countroom.games import catalogue
+from countroom.games import listing
+from countroom.games.catalogue import CatalogueUnavailable
+from countroom.games.catalogue_source import FRESH_S, TableCatalogue
+from countroom.games.catalogue_store import CatalogueStore
+from countroom.games.health import HealthBoard, HealthUnavailable
 from countroom.games.launch import (
     CurrencyNotTaken,
     GameNotAvailable,
@@ -19,26 +26,50 @@ from countroom.games.launch import (
     PlayerExcluded,
     WalletMissing,
 )
-from countroom.identity import tokens
-from countroom.identity.keys import KmsPublicKeys
+from countroom.games.launchers.dialect import Mode, Platform, ProviderUnavailable
+from countroom.games.opening import Opening, Wish
+from countroom.games.round_reader import RoundReader
+from countroom.games.rounds import key_of
+from countroom.games.rounds_store import RoundsStore, RoundsUnavailable
 from countroom.ledger.book import Book, OutcomeUnknown
-from countroom.ledger.store import LedgerStore
+from countroom.ledger.chain import IndexBehind
+from countroom.ledger.movements import ID_MAX, InvalidReference
+from countroom.ledger.store import LedgerStore, StoreBusy
 from countroom.times import to_iso
-from runtime import aws, http, settings, telemetry
-from runtime.problems import Code
+from countroom.urls import is_safe_url
+from handlers.parts import bearer
+from handlers.parts.ways_out import WaysOut
+from runtime import aws, gate, http, settings, telemetry
+from runtime.problems import Code, Problem
+from runtime.secrets import SecretReader, SecretUnavailable
+
+PAGE_DEFAULT = 50
+NAME_MAX = 64
+CONNECT_S = 0.5
+READ_S = 1.0
+"""For tables that are a help only: catalogue (a copy serves on), health, circuits."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Environment of this function."""
+class Settings(bearer.BearerSettings):
+    """Environment of this function. `launch_urls` and `provider_secrets` have a base URL and a secret's ARN for each provider."""
 
     ledger_table: str
-    token_key_id: str
-    token_issuer: str
+    games_table: str
+    circuits_table: str
+    launch_urls: dict[str, str]
+    provider_secrets: dict[str, str]
+
+
+class StakeView(BaseModel):
+    """The smallest and the largest stake of one bet, as decimal texts; null where there is no bound."""
+
+    min: str | None
+    max: str | None
 
 
 class GameView(BaseModel):
-    """One game as front-ends show it; `rtp` is the return to player in percent, as published."""
+    """One game. `rtp` is the return to player in percent, as published; `countries` is ["*"] for all of them."""
 
     game_id: str
     provider: str
@@ -46,30 +77,54 @@ class GameView(BaseModel):
     category: str
     rtp: str
     currencies: list[str]
+    countries: list[str]
+    stakes: dict[str, StakeView]
 
 
 class GameList(BaseModel):
-    """The games that can be started now."""
+    """Games that can be started now, in the order of their ids."""
 
     items: list[GameView]
+    next_cursor: str | None
 
 
 class LaunchBody(http.RequestBody):
-    """What a player sends to start a game: nothing yet, and nothing else."""
+    """How a game is to be opened. `language` is ISO 639-1; `return_url` (https) is where the game's way out leads."""
+
+    mode: Literal["real", "demo"] = "real"
+    language: Annotated[str, Field(pattern="^[a-z]{2}$")] = "en"
+    platform: Literal["desktop", "mobile"] = "desktop"
+    return_url: Annotated[str, Field(min_length=1, max_length=512)] | None = None
 
 
 class SessionView(BaseModel):
-    """A game session; `expires_at` is ISO 8601 in UTC. The token goes to the provider, who sends it with every bet."""
+    """A game to be shown under `launch_url`. The token goes to the provider, who sends it with every bet; a demo has none."""
 
-    session_token: str
+    session_token: str | None
     provider: str
     game_id: str
-    expires_at: str
+    mode: str
+    expires_at: str | None
+    launch_url: str
+
+
+class ProviderView(BaseModel):
+    """How a provider answers when we call it: up, down, or unknown when it was not called for a while."""
+
+    provider: str
+    condition: str
+    checked_at: str
+
+
+class ProviderList(BaseModel):
+    """Every provider that was ever called."""
+
+    items: list[ProviderView]
 
 
 app = http.create_app(
     {
-        **tokens.PROBLEMS,
+        **bearer.PROBLEMS,
         GameNotFound: Code.NOT_FOUND,
         GameNotAvailable: Code.CONFLICT,
         CurrencyNotTaken: Code.WRONG_CURRENCY,
@@ -77,7 +132,13 @@ app = http.create_app(
         PlayerExcluded: Code.WALLET_EXCLUDED,
         WalletMissing: Code.FORBIDDEN,
         LaunchRefused: Code.CONFLICT,
-        OutcomeUnknown: Code.TEMPORARILY_UNAVAILABLE,
+        ProviderUnavailable: Code.PROVIDER_UNAVAILABLE,
+        SecretUnavailable: Code.PROVIDER_UNAVAILABLE,
+        CatalogueUnavailable: Code.TEMPORARILY_UNAVAILABLE,
+        RoundsUnavailable: Code.TEMPORARILY_UNAVAILABLE,
+        HealthUnavailable: Code.TEMPORARILY_UNAVAILABLE,
+        StoreBusy: Code.TEMPORARILY_UNAVAILABLE,
+        IndexBehind: Code.TEMPORARILY_UNAVAILABLE,
     }
 )
 
@@ -87,57 +148,139 @@ def _settings() -> Settings:
     return settings.load(Settings)
 
 
+def _helper() -> Any:
+    return aws.client("dynamodb", connect_timeout=CONNECT_S, read_timeout=READ_S, max_attempts=1)
+
+
 @cache
-def _launcher() -> Launcher:
+def _ledger() -> LedgerStore:
     # The ledger repeats its requests itself, inside a time budget of its own.
-    book = Book(LedgerStore(aws.client("dynamodb", max_attempts=1), _settings().ledger_table), system_clock)
-    return Launcher(book, catalogue.standard(), system_clock)
+    return LedgerStore(aws.client("dynamodb", max_attempts=1), _settings().ledger_table)
 
 
 @cache
-def _verifier() -> tokens.Verifier:
-    keys = KmsPublicKeys(aws.client("kms"), (_settings().token_key_id,))
-    return tokens.Verifier(_settings().token_issuer, keys, system_clock)
+def _catalogue() -> TableCatalogue:
+    return TableCatalogue(CatalogueStore(_helper(), _settings().games_table), on_stale=_report_stale)
 
 
-def _verify(token: str) -> str:
-    return _verifier().player_id(token)
+@cache
+def _health() -> HealthBoard:
+    return HealthBoard(_helper(), _settings().games_table, system_clock)
 
 
-Player = Annotated[str, Depends(http.Bearer(_verify).player_id)]
+@cache
+def _ways_out() -> WaysOut:
+    # Imported when the first game is opened: the breaker brings a second AWS SDK with it.
+    from runtime.circuit import TableCircuit  # noqa: PLC0415
+
+    told = _settings()
+    secrets = {name: SecretReader(aws.client("secretsmanager"), arn) for name, arn in told.provider_secrets.items()}
+    return WaysOut(told.launch_urls, secrets, TableCircuit(_helper(), told.circuits_table).of, _health())
+
+
+@cache
+def _opening() -> Opening:
+    launcher = Launcher(Book(_ledger(), system_clock), _catalogue(), system_clock)
+    return Opening(launcher, lambda provider: _ways_out().of(provider))
+
+
+@cache
+def _rounds() -> RoundReader:
+    return RoundReader(_ledger(), RoundsStore(aws.client("dynamodb"), _settings().games_table))
+
+
+def _report_stale() -> None:
+    telemetry.logger.error("the catalogue cannot be read; an older copy serves on")
+    telemetry.count("CatalogueStale")
+
+
+door = bearer.Door(_settings)
+
+Player = Annotated[str, Depends(door.player_id)]
 """The player who asks."""
 
-
-@app.get("/v1/games")
-def list_games() -> GameList:
-    """List the enabled games; anybody may look."""
-    return GameList(
-        items=[
-            GameView(
-                game_id=game.id,
-                provider=game.provider,
-                name=game.name,
-                category=game.category,
-                rtp=game.rtp,
-                currencies=sorted(game.currencies),
-            )
-            for game in catalogue.standard().offered()
-        ]
-    )
+Word = Query(max_length=NAME_MAX)
+Limit = Annotated[int, Query(ge=1, le=listing.PAGE_MAX)]
+Cursor = Annotated[str | None, Query(min_length=1, max_length=listing.CURSOR_CHARACTERS_MAX)]
 
 
-@app.post("/v1/games/<game_id>/sessions", status_code=201)
+@app.get("/v1/games", security=bearer.PUBLIC)
+def list_games(
+    provider: Annotated[str, Word] = "",
+    category: Annotated[str, Word] = "",
+    currency: Annotated[str, Word] = "",
+    country: Annotated[str, Word] = "",
+    limit: Limit = PAGE_DEFAULT,
+    cursor: Cursor = None,
+) -> Response[GameList | None]:
+    """List the enabled games, page by page; anybody may look, and may keep the answer for half a minute."""
+    wanted = listing.GamesFilter(provider, category, currency, country)
+    try:
+        page = listing.page(_catalogue().current(), wanted, limit, cursor)
+    except listing.InvalidGamesCursor:
+        raise http.invalid_fields(("cursor", "is not valid")) from None
+    items = [listing.game_view(game) for game in page.games]
+    text = json.dumps([items, page.next_cursor], separators=(",", ":"))
+    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": f"public, max-age={FRESH_S:.0f}"}
+    if _knows(etag):
+        return Response(status_code=304, headers=headers)
+    games = GameList(items=[GameView(**item) for item in items], next_cursor=page.next_cursor)
+    return Response(status_code=200, content_type="application/json", headers=headers, body=games)
+
+
+def _knows(etag: str) -> bool:
+    """Tell whether the caller has this very answer (RFC 9110 §13.1.2; the comparison is the weak one)."""
+    asked = gate.header(app.current_event.raw_event, "If-None-Match")
+    return asked.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in asked.split(","))
+
+
+@app.post("/v1/games/<game_id>/sessions", status_code=201, security=bearer.SECURITY)
 def start_session(game_id: str, player_id: Player, body: LaunchBody | None = None) -> SessionView:
-    """Start a game: its session ends the player's earlier one at the same provider for bets."""
-    del body  # declared so that an unknown field is refused
-    launched = _launcher().launch(player_id, game_id)
-    telemetry.count("GameLaunched", dimensions={"provider": launched.game.provider})
+    """Open a game. For money, its session ends the player's earlier one at the same provider for bets."""
+    wish = _wish(body or LaunchBody())
+    try:
+        opened = _opening().open(player_id, game_id, wish)
+    except (ProviderUnavailable, SecretUnavailable, CatalogueUnavailable, OutcomeUnknown, LaunchRefused) as error:
+        telemetry.count("LaunchFailed", dimensions={"reason": type(error).__name__})
+        raise
+    telemetry.count("GameLaunched", dimensions={"provider": opened.game.provider})
     return SessionView(
-        session_token=launched.token,
-        provider=launched.game.provider,
-        game_id=launched.game.id,
-        expires_at=to_iso(launched.expires_at_ms),
+        session_token=opened.token,
+        provider=opened.game.provider,
+        game_id=opened.game.id,
+        mode=opened.mode.value,
+        expires_at=None if opened.expires_at_ms is None else to_iso(opened.expires_at_ms),
+        launch_url=opened.url,
     )
+
+
+def _wish(body: LaunchBody) -> Wish:
+    if body.return_url is not None and not is_safe_url(body.return_url):
+        raise http.invalid_fields(("return_url", "must be an https URL"))
+    return Wish(Mode(body.mode), body.language, Platform(body.platform), body.return_url or "")
+
+
+@app.get("/v1/rounds/<provider>/<round_id>", security=bearer.SECURITY)
+def show_round(provider: str, round_id: str, player_id: Player) -> dict[str, Any]:
+    """Show one of the player's own rounds: its bets, wins and rollbacks, what was staked and won, and how it stands."""
+    if len(provider) > NAME_MAX or len(round_id) > ID_MAX:
+        raise Problem(Code.NOT_FOUND)
+    try:
+        key = key_of(player_id, provider, round_id)
+    except InvalidReference:
+        raise Problem(Code.NOT_FOUND) from None
+    found = _rounds().read(key)
+    if found is None:
+        raise Problem(Code.NOT_FOUND)
+    return found.view()
+
+
+@app.get("/v1/providers/health", security=bearer.PUBLIC)
+def show_health() -> ProviderList:
+    """Show how each provider answers when we call it."""
+    now_ms = system_clock()
+    return ProviderList(items=[ProviderView(**health.public_view(now_ms)) for health in _health().all()])
 
 
 handler = http.entrance(app)

@@ -436,11 +436,21 @@ def test_case_30_slow_store_then_rollback_then_late_original(world: World, token
     assert world.cash() == 100 * WIRE
 
 
-def test_case_30_a_table_that_is_busy_for_a_while_costs_time_only(world: World, token: str) -> None:
+@pytest.mark.parametrize("prefix", ["/transaction", "/wallet"])
+def test_case_30_a_table_that_is_busy_for_a_while_costs_time_only(world: World, token: str, prefix: str) -> None:
     world.store.faults = [StoreBusy("TransactionConflict")] * 5
     began = world.clock.now_ms
-    assert world.say(BET, bet(token))["balance"] == 90 * WIRE
+    assert world.say(f"{prefix}/bet", bet(token))["balance"] == 90 * WIRE
     assert world.clock.now_ms - began < 1_000
+
+
+@pytest.mark.parametrize(("prefix", "limit_ms"), [("/transaction", 2_500), ("/wallet", 900)])
+def test_case_30_unknown_is_said_within_the_callers_patience(world: World, token: str, prefix: str, limit_ms: int) -> None:
+    """Caleta tries three times, one second each."""
+    world.store.faults = [StoreBusy("ThrottlingException")] * 1_000
+    began = world.clock.now_ms
+    assert_bare(world.say(f"{prefix}/bet", bet(token)), "RS_ERROR_TIMEOUT")
+    assert limit_ms / 2 < world.clock.now_ms - began < limit_ms
 
 
 def test_case_31_a_refusal_stays_a_refusal_when_money_comes_later(world: World) -> None:

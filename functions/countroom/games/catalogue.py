@@ -4,14 +4,8 @@ A game is named twice: by our `id` towards players and by the provider's own `co
 1e-9 of the currency's main unit, as everywhere inside.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
-
-from countroom import money
+from typing import NamedTuple, Protocol
 
 EVERYWHERE = "*"
 
@@ -70,6 +64,10 @@ class Catalogue:
         if len(self._by_id) != len(self._games) or len(self._by_code) != len(self._games):
             raise InvalidCatalogue("a game id or a provider's game code appears twice")
 
+    def current(self) -> "Catalogue":
+        """Return itself: a catalogue that never changes is a source too (see `CatalogueSource`)."""
+        return self
+
     def game(self, game_id: str) -> Game | None:
         """Return the game with our id, enabled or not."""
         return self._by_id.get(game_id)
@@ -83,49 +81,13 @@ class Catalogue:
         return tuple(game for game in self._games if game.enabled)
 
 
-@cache
-def standard() -> Catalogue:
-    """Return the catalogue that ships with the code, read once per process."""
-    return parse(Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8"))
+class CatalogueSource(Protocol):
+    """Where the catalogue comes from: the table's (see `catalogue_source`), or one that is fixed."""
+
+    def current(self) -> Catalogue:
+        """Return the catalogue as it stands, at most a little old; raise CatalogueUnavailable when there is none to be trusted."""
+        ...
 
 
-def parse(text: str) -> Catalogue:
-    """Read a JSON list of games. Raises `InvalidCatalogue` on anything that is missing, of another type or contradictory."""
-    try:
-        return Catalogue([_game(entry) for entry in json.loads(text)])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InvalidCatalogue(f"the catalogue cannot be read: {error}") from error
-
-
-def _game(entry: Mapping[str, Any]) -> Game:
-    currencies = frozenset(money.currency(code).code for code in entry["currencies"])
-    stakes = {code: _stake_range(code, bounds) for code, bounds in entry["stakes"].items()}
-    if not currencies >= stakes.keys():
-        raise InvalidCatalogue(f"{entry['id']}: a stake range in a currency that the game does not take")
-    if not isinstance(entry["enabled"], bool):
-        raise InvalidCatalogue(f"{entry['id']}: enabled is true or false")
-    words = {name: _word(entry, name) for name in ("id", "provider", "code", "name", "category", "rtp")}
-    return Game(
-        **words,
-        currencies=currencies,
-        countries=frozenset(entry["countries"]),
-        stakes=MappingProxyType(stakes),
-        enabled=entry["enabled"],
-    )
-
-
-def _word(entry: Mapping[str, Any], name: str) -> str:
-    value = entry[name]
-    if not isinstance(value, str) or not value:
-        raise InvalidCatalogue(f"{name} of a game is a word, not {value!r}")
-    return value
-
-
-def _stake_range(code: str, bounds: Mapping[str, str]) -> StakeRange:
-    if unknown := bounds.keys() - {"min", "max"}:
-        raise InvalidCatalogue(f"unknown bounds of a stake: {sorted(unknown)}")
-    currency = money.currency(code)
-    minimum, maximum = (money.parse_amount(bounds[key], currency) if key in bounds else None for key in ("min", "max"))
-    if minimum is not None and maximum is not None and minimum > maximum:
-        raise InvalidCatalogue(f"the smallest stake in {code} is above the largest")
-    return StakeRange(minimum, maximum)
+class CatalogueUnavailable(Exception):
+    """The catalogue cannot be read, and none is held that is young enough. Bets cannot be judged; wins and rollbacks need none."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countroom.clock import Clock
-from countroom.games.catalogue import Catalogue, Game
+from countroom.games.catalogue import CatalogueSource, Game
 from countroom.ledger import sessions
 from countroom.ledger.book import Book, Refused
 from countroom.ledger.movements import Reason, StartSession
@@ -68,7 +68,7 @@ class Launcher:
     """Starts game sessions."""
 
     def __init__(
-        self, book: Book, catalogue: Catalogue, clock: Clock, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+        self, book: Book, catalogue: CatalogueSource, clock: Clock, random_bytes: Callable[[int], bytes] = secrets.token_bytes
     ) -> None:
         self._book = book
         self._catalogue = catalogue
@@ -76,14 +76,23 @@ class Launcher:
         self._random_bytes = random_bytes
 
     def launch(self, player_id: str, game_id: str) -> Launched:
-        """Start a session of a player at a game's provider. Raise a LaunchRefused, or OutcomeUnknown: then launch again."""
-        game = self._catalogue.game(game_id)
+        """Check, and start a session. Raise a LaunchRefused, CatalogueUnavailable, or OutcomeUnknown: then launch again."""
+        game, _ = self.check(player_id, game_id)
+        return self.start(player_id, game)
+
+    def check(self, player_id: str, game_id: str) -> tuple[Game, Wallet]:
+        """Hold a game against a player's wallet. Raise a LaunchRefused, CatalogueUnavailable or OutcomeUnknown."""
+        game = self._catalogue.current().game(game_id)
         if game is None:
             raise GameNotFound("no such game")
         wallet = self._book.wallet(player_id)
         if wallet is None:
             raise WalletMissing("the player has no wallet")
         _check(game, wallet)
+        return game, wallet
+
+    def start(self, player_id: str, game: Game) -> Launched:
+        """Start a session of a game that was checked; the wallet itself decides whether it may be. Raise as `launch` does."""
         token = sessions.issue(player_id, self._random_bytes(sessions.SECRET_BYTES))
         expires_at_ms = self._clock() + SESSION_MS
         digest = sessions.parse(token).digest

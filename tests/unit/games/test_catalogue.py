@@ -1,10 +1,10 @@
-import json
 from typing import Any
 
 import pytest
 
-from countroom.games import catalogue
-from countroom.games.catalogue import Catalogue, InvalidCatalogue, StakeRange
+from countroom.games.catalogue import Catalogue, Game, InvalidCatalogue, StakeRange
+from countroom.games.entries import FAULTS_MAX, GAMES_MAX, BadList, read_list
+from tests.unit.games.shelf import shipped_catalogue
 
 ENTRY: dict[str, Any] = {
     "id": "g",
@@ -20,12 +20,13 @@ ENTRY: dict[str, Any] = {
 }
 
 
-def parsed(**changes: Any) -> Catalogue:
-    return catalogue.parse(json.dumps([{**ENTRY, **changes}]))
+def read(**changes: Any) -> Game:
+    (game,) = read_list([{**ENTRY, **changes}], "hub88")
+    return game
 
 
 def test_a_game_is_found_by_our_id_and_by_its_providers_code() -> None:
-    games = parsed()
+    games = Catalogue([read()])
     game = games.game("g")
     assert game is not None
     assert game is games.by_code("hub88", "c")
@@ -35,73 +36,130 @@ def test_a_game_is_found_by_our_id_and_by_its_providers_code() -> None:
 
 
 def test_the_list_offers_what_is_enabled_and_the_look_ups_know_the_rest() -> None:
-    games = parsed(enabled=False)
+    games = Catalogue([read(enabled=False)])
     assert games.offered() == ()
     assert games.game("g") is not None
+
+
+def test_a_catalogue_that_never_changes_is_a_source() -> None:
+    games = Catalogue([read()])
+    assert games.current() is games
 
 
 @pytest.mark.parametrize(
     ("stake", "allowed"), [(0, False), (99_999_999, False), (100_000_000, True), (5 * 10**9, True), (5 * 10**9 + 1, False)]
 )
 def test_a_stake_range_includes_its_bounds(stake: int, allowed: bool) -> None:
-    game = parsed().game("g")
-    assert game is not None
-    assert game.stake_range("EUR").allows(stake) is allowed
+    assert read().stake_range("EUR").allows(stake) is allowed
 
 
 def test_a_bound_that_is_not_set_does_not_bind() -> None:
-    game = parsed().game("g")
-    assert game is not None
+    game = read()
     assert game.stake_range("JPY") == StakeRange(None, 500 * 10**9)
     assert game.stake_range("JPY").allows(1)
     assert game.stake_range("SEK").allows(10**30)
 
 
-@pytest.mark.parametrize(("countries", "offered"), [(["EE"], True), (["*"], True), (["SE"], False), ([], False)])
+@pytest.mark.parametrize(("countries", "offered"), [(["EE"], True), (["*"], True), (["SE"], False), (["SE", "EE"], True)])
 def test_countries(countries: list[str], offered: bool) -> None:
-    game = parsed(countries=countries).game("g")
-    assert game is not None
-    assert game.offered_in("EE") is offered
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"enabled": "yes"},
-        {"name": ""},
-        {"name": 7},
-        {"currencies": ["XXX"]},
-        {"stakes": {"SEK": {"min": "1.00"}}},
-        {"stakes": {"EUR": {"min": "0.001"}}},
-        {"stakes": {"EUR": {"min": 1}}},
-        {"stakes": {"EUR": {"min": "2.00", "max": "1.00"}}},
-        {"stakes": {"EUR": {"least": "1.00"}}},
-        {"stakes": None},
-        {"countries": None},
-    ],
-    ids=str,
-)
-def test_a_catalogue_that_contradicts_itself_is_not_used(change: dict[str, Any]) -> None:
-    with pytest.raises(InvalidCatalogue):
-        parsed(**change)
+    assert read(countries=countries).offered_in("EE") is offered
 
 
 @pytest.mark.parametrize("second", [{"id": "g", "code": "d"}, {"id": "h", "code": "c"}], ids=str)
 def test_no_id_and_no_code_twice(second: dict[str, Any]) -> None:
     with pytest.raises(InvalidCatalogue, match="twice"):
-        catalogue.parse(json.dumps([ENTRY, {**ENTRY, **second}]))
+        Catalogue([read(), read(**second)])
+    with pytest.raises(BadList) as refused:
+        read_list([ENTRY, {**ENTRY, **second}], "hub88")
+    assert refused.value.count == 1
 
 
-@pytest.mark.parametrize("text", ["", "{}x", "[1]", "null", '[{"id": "g"}]'])
-def test_text_that_is_no_catalogue(text: str) -> None:
-    with pytest.raises(InvalidCatalogue):
-        catalogue.parse(text)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "G"},
+        {"id": ""},
+        {"id": "x" * 65},
+        {"id": 7},
+        {"provider": "swipe"},
+        {"code": "a b"},
+        {"code": ""},
+        {"name": ""},
+        {"name": "  "},
+        {"name": 7},
+        {"name": "x" * 81},
+        {"name": "a\nb"},
+        {"category": "Slots"},
+        {"category": None},
+        {"rtp": "96.001"},
+        {"rtp": "100.01"},
+        {"rtp": "-1"},
+        {"rtp": 96.0},
+        {"rtp": "096.0"},
+        {"enabled": "yes"},
+        {"enabled": 1},
+        {"currencies": ["XXX"]},
+        {"currencies": []},
+        {"currencies": "EUR"},
+        {"currencies": ["EUR", "EUR", "JPY"]},
+        {"currencies": [["EUR"]]},
+        {"countries": None},
+        {"countries": []},
+        {"countries": ["ee"]},
+        {"countries": ["EST"]},
+        {"stakes": None},
+        {"stakes": {"SEK": {"min": "1.00"}}},
+        {"stakes": {"EUR": {"min": "0.001"}}},
+        {"stakes": {"EUR": {"min": 1}}},
+        {"stakes": {"EUR": {"min": "-1.00"}}},
+        {"stakes": {"EUR": {"min": "2.00", "max": "1.00"}}},
+        {"stakes": {"EUR": {"least": "1.00"}}},
+        {"stakes": {"EUR": "1.00"}},
+        {"stakes": {"EUR": {"max": None}}},
+        {"colour": "red"},
+    ],
+    ids=str,
+)
+def test_an_entry_that_is_not_in_its_form_refuses_the_list_and_is_named(change: dict[str, Any]) -> None:
+    good = {**ENTRY, "id": "good", "code": "good"}
+    with pytest.raises(BadList) as refused:
+        read_list([good, {**ENTRY, **change}], "hub88")
+    ((name, fault),) = refused.value.faults
+    assert name == ("#1" if "id" in change else "g")
+    assert fault
+    assert not any(isinstance(value, str) and len(value) > 3 and value in fault for value in change.values())
 
 
-def test_the_catalogue_that_ships_is_sound_and_has_something_to_play() -> None:
-    games = catalogue.standard()
-    assert games is catalogue.standard()
-    assert len(games.offered()) >= 4
-    assert {game.provider for game in games.offered()} == {"hub88"}
+@pytest.mark.parametrize("missing", sorted(ENTRY))
+def test_nothing_may_be_missing(missing: str) -> None:
+    with pytest.raises(BadList, match=f"{missing} is missing"):
+        read_list([{name: value for name, value in ENTRY.items() if name != missing}], "hub88")
+
+
+@pytest.mark.parametrize("entries", [None, {}, "x", 7, [ENTRY] * (GAMES_MAX + 1), ["x"], [None], [[]]], ids=lambda v: str(v)[:20])
+def test_what_is_no_list_of_games(entries: object) -> None:
+    with pytest.raises(BadList):
+        read_list(entries, "hub88")
+
+
+def test_a_refusal_counts_all_faults_and_names_some() -> None:
+    with pytest.raises(BadList) as refused:
+        read_list([{}] * (FAULTS_MAX + 20), "hub88")
+    assert refused.value.count == FAULTS_MAX + 20
+    assert len(refused.value.faults) == FAULTS_MAX
+
+
+def test_an_empty_list_is_a_list() -> None:
+    assert read_list([], "hub88") == ()
+
+
+def test_the_lists_that_ship_are_sound_and_have_something_to_play_from_everyone() -> None:
+    games = shipped_catalogue()
+    assert {game.provider for game in games.offered()} == {"hub88", "swipe", "action_batch"}
+    assert len(games.offered()) >= 8
     assert all("EUR" in game.currencies for game in games.offered())
     assert any(not game.enabled for game in [games.game("hub88-lantern-keno")] if game)
+    for provider in ("hub88", "swipe", "action_batch"):
+        own = [game for game in games.offered() if game.provider == provider]
+        assert any(not game.stakes and game.offered_in("EE") for game in own)
+        assert any(game.stake_range("EUR").maximum for game in own)

@@ -6,27 +6,26 @@ from typing import Any
 
 import pytest
 
-from countroom.games.catalogue import Catalogue, Game
+from countroom.games.catalogue import Catalogue, CatalogueUnavailable
 from countroom.games.providers import registry
+from countroom.games.providers.desk import Desk, veto_of
 from countroom.games.providers.dialect import (
     OPEN_OUTCOMES,
     Call,
     Cause,
-    Desk,
     Done,
     Enquiry,
     Failed,
     Fault,
     Order,
     Reply,
-    veto_of,
+    Request,
 )
-from countroom.games.providers.keys import KeyRing
 from countroom.games.providers.strict import BadSyntax, BadType
 from countroom.ledger.movements import Bet, Reason, Reference, Rollback, Win
 from countroom.ledger.sessions import InvalidToken, parse
 from countroom.ledger.store import StoreBusy
-from tests.unit.games.world import CATALOGUE, UNIT, Secret, World
+from tests.unit.games.world import CATALOGUE, UNIT, World
 
 
 class Plain:
@@ -64,32 +63,30 @@ class Plain:
     def _movement(self, verb: str, name: str, amount: str = "0") -> Bet | Win | Rollback:
         reference, nanos = Reference("game:plain", name), int(amount) * UNIT
         if verb == "bet":
-            return Bet(reference, "pl_anna", "EUR", nanos, "p", "r", session=parse(self.token).digest)
+            return Bet(reference, "pl_anna", "EUR", nanos, "x_reels", "r", session=parse(self.token).digest)
         if verb == "win":
-            return Win(reference, "pl_anna", "EUR", nanos, "p", "r", bet=Reference("game:plain", "b"))
-        return Rollback(reference, "pl_anna", Reference("game:plain", "b"), "p", "r")
+            return Win(reference, "pl_anna", "EUR", nanos, "x_reels", "r", bet=Reference("game:plain", "b"))
+        return Rollback(reference, "pl_anna", Reference("game:plain", "b"), "x_reels", "r")
 
-    def answer(self, call: Call, request: Enquiry | Order | None, result: Done | Failed) -> Reply:
+    def patience_s(self, call: Call) -> float:
+        del call
+        return 2.5
+
+    def answer(self, call: Call, request: Request | None, result: Done | Failed) -> Reply:
         del call, request
         code = "fine" if isinstance(result, Done) else result.cause
         return Reply(200, f"{code} {result.available}", code)
-
-
-GAME = Game("plain-game", "plain", "p", "P", "slots", "90.00", frozenset({"EUR"}), frozenset({"*"}), {}, enabled=True)
 
 
 class PlainWorld(World):
     """The world with the made-up provider in it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.player()
         self.plain = Plain()
-        self.word = Secret({"word": "please"})
-        games = Catalogue([GAME])
-        self.launcher._catalogue = games
-        self.plain.token = self.launch(game="plain-game")
-        self.plain_desk: Desk[str] = Desk(self.plain, KeyRing(self.word, self.plain.keys), self.book, games, self.clock)
+        super().__init__(self.plain, {"word": "please"})
+        self.word = self.secret
+        self.plain.token = self.player()
+        self.plain_desk: Desk[str] = self.desk
 
     def tell(self, text: str, word: str = "please") -> str:
         return self.plain_desk.serve(Call("/", {"word": word}, text.encode())).reply.body
@@ -197,10 +194,10 @@ def test_what_a_call_did_is_reported(world: PlainWorld) -> None:
         ("x_closed", "EUR", 1, Reason.GAME_UNAVAILABLE),
         ("nothing", "EUR", 1, Reason.GAME_UNAVAILABLE),
         ("x_table", "USD", UNIT, Reason.GAME_CURRENCY),
-        ("x_table", "EUR", UNIT - 1, Reason.LIMIT_REACHED),
+        ("x_table", "EUR", UNIT - 1, Reason.STAKE_OUT_OF_RANGE),
         ("x_table", "EUR", UNIT, None),
         ("x_table", "EUR", 100 * UNIT, None),
-        ("x_table", "EUR", 100 * UNIT + 1, Reason.LIMIT_REACHED),
+        ("x_table", "EUR", 100 * UNIT + 1, Reason.STAKE_OUT_OF_RANGE),
         ("x_table", "EUR", 0, None),
     ],
 )
@@ -210,11 +207,52 @@ def test_the_house_vetoes_a_bet(game: str, currency: str, amount: int, veto: Rea
     assert veto_of(CATALOGUE, "other", bet) is Reason.GAME_UNAVAILABLE
 
 
+def test_a_bet_of_which_the_games_are_not_known_is_open_and_a_win_needs_none(
+    world: PlainWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.tell("bet b 10")
+
+    def unknown() -> Catalogue:
+        raise CatalogueUnavailable
+
+    monkeypatch.setattr(world.desk, "_games", type("Games", (), {"current": staticmethod(unknown)})())
+    assert world.tell("bet b2 10") == "games_unavailable None"
+    assert Fault.GAMES_UNAVAILABLE in OPEN_OUTCOMES
+    assert world.tell("win w 5") == f"fine {95 * UNIT}"
+    assert world.tell("back x") == f"fine {105 * UNIT}"
+
+
+def test_giving_up_says_which_transaction_it_was_about(world: PlainWorld) -> None:
+    call = Call("/", {"word": "please"}, b"bet b 10")
+    world.store.faults = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        world.desk.serve(call)
+    request = world.desk.give_up(call, Fault.BROKEN).request
+    assert isinstance(request, Order)
+    assert request.movement.reference == Reference("game:plain", "b")
+    assert world.desk.give_up(Call(*call), Fault.BROKEN).request is None, "an equal call is not the same one"
+    world.tell("bet b 10", word="now!")
+    assert world.desk.give_up(call, Fault.BROKEN).request is None
+
+
+def test_the_desk_is_well_while_there_are_keys_and_a_table(world: PlainWorld) -> None:
+    assert world.desk.healthy()
+    world.store.faults = [StoreBusy("ThrottlingException")]
+    assert world.desk.healthy(), "busy for a moment is well"
+    world.store.faults = [StoreBusy("ThrottlingException")] * 1_000
+    assert not world.desk.healthy()
+    world.store.faults = []
+    world.word.broken = True
+    assert not world.desk.healthy()
+
+
 def test_a_dialect_is_found_by_its_providers_name() -> None:
     assert registry.dialect("hub88").provider == "hub88"
 
 
-@pytest.mark.parametrize("name", ["", "nobody", "dialect", "keys", "../hub88", "hub88.Hub88", "HUB88", "x" * 40])
+@pytest.mark.parametrize(
+    "name", ["", "nobody", "dialect", "desk", "signing", "strict", "keys", "../hub88", "hub88.Hub88", "HUB88", "x" * 40]
+)
 def test_no_other_module_is_a_dialect(name: str) -> None:
     with pytest.raises(registry.UnknownProvider):
         registry.dialect(name)

@@ -1,4 +1,4 @@
-"""Thousands of mutated requests: only defined answers, money that stays conserved, and no effect without a valid signature."""
+"""Hub88 in particular, beside what every dialect is put through: only defined words, exact amounts, signatures over every byte."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ PATHS = [
     "/wallet/win",
     "/wallet/rollback",
 ]
-FUZZ = settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 SCALARS = (
     st.none()
@@ -41,7 +41,6 @@ FIELDS = st.sampled_from([*win("t"), "user", "reward_uuid", "campaign_uuid", "be
 SHAPES = st.sampled_from([bet, win, rollback])
 EDITS = st.lists(st.tuples(FIELDS, st.just("drop") | VALUES), max_size=3)
 SENT = st.lists(st.tuples(st.sampled_from(PATHS), SHAPES, EDITS), min_size=1, max_size=4)
-TEXTS = st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
 
 
 def edited(body: dict[str, Any], edits: list[tuple[str, Any]]) -> bytes:

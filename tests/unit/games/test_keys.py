@@ -4,8 +4,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from countroom.games.providers.hub88 import DIALECT
-from countroom.games.providers.keys import KeyRing, KeysUnavailable
+from countroom.games.providers.keys import STALE_SECONDS, KeyRing, KeysUnavailable
 from tests.unit.games.world import Secret, private_key, public_pem
+
+
+def unheard(error: Exception) -> None:
+    """Take a report of a bad secret where the test is about something else."""
+    del error
 
 
 def test_a_key_is_parsed_once_per_version_of_the_secret() -> None:
@@ -16,7 +21,7 @@ def test_a_key_is_parsed_once_per_version_of_the_secret() -> None:
         return ["key"]
 
     secret = Secret({"public_keys": ["a"]})
-    ring: KeyRing[str] = KeyRing(secret, parse)
+    ring: KeyRing[str] = KeyRing(secret, parse, unheard)
     assert ring.current() is ring.current()
     assert len(parsed) == 1
     secret.held = {"public_keys": ["b"]}
@@ -26,7 +31,7 @@ def test_a_key_is_parsed_once_per_version_of_the_secret() -> None:
 
 def test_renewal_brings_keys_only_when_the_secret_has_changed() -> None:
     secret = Secret({"public_keys": [public_pem(private_key())]})
-    ring = KeyRing(secret, DIALECT.keys)
+    ring = KeyRing(secret, DIALECT.keys, unheard)
     ring.current()
     assert ring.renewed() == ()
     secret.stored = {"public_keys": [public_pem(private_key(1))]}
@@ -38,7 +43,7 @@ def test_a_secret_that_cannot_be_read_gives_no_keys() -> None:
     secret = Secret({"public_keys": [public_pem(private_key())]})
     secret.broken = True
     with pytest.raises(KeysUnavailable):
-        KeyRing(secret, DIALECT.keys).current()
+        KeyRing(secret, DIALECT.keys, unheard).current()
 
 
 def test_a_refresh_that_fails_gives_no_keys() -> None:
@@ -47,7 +52,7 @@ def test_a_refresh_that_fails_gives_no_keys() -> None:
             raise OSError
 
     with pytest.raises(KeysUnavailable):
-        KeyRing(Failing({}), DIALECT.keys).renewed()
+        KeyRing(Failing({}), DIALECT.keys, unheard).renewed()
 
 
 @pytest.mark.parametrize(
@@ -67,15 +72,64 @@ def test_a_refresh_that_fails_gives_no_keys() -> None:
     ids=["nothing", "empty", "text", "number", "no-pem", "no-ascii", "elliptic", "weak", "too-many", "one-bad"],
 )
 def test_a_secret_without_trustworthy_keys_is_as_good_as_none(value: dict[str, Any]) -> None:
+    reported: list[Exception] = []
     with pytest.raises(KeysUnavailable):
-        KeyRing(Secret(value), DIALECT.keys).current()
+        KeyRing(Secret(value), DIALECT.keys, reported.append).current()
+    assert len(reported) == 1
 
 
-def test_a_bad_new_version_does_not_leave_the_old_keys_in_force() -> None:
-    secret = Secret({"public_keys": [public_pem(private_key())]})
-    ring = KeyRing(secret, DIALECT.keys)
-    ring.current()
-    secret.held = {"public_keys": []}
+class Ring:
+    """A ring over a secret whose first version is good, and a timer that stands still."""
+
+    def __init__(self) -> None:
+        self.good = {"public_keys": [public_pem(private_key())]}
+        self.secret = Secret(self.good)
+        self.reported: list[Exception] = []
+        self.seconds = 0.0
+        self.ring = KeyRing(self.secret, DIALECT.keys, self.reported.append, lambda: self.seconds)
+
+
+def test_a_bad_new_version_leaves_the_old_keys_in_force_for_a_while_and_is_reported_once() -> None:
+    world = Ring()
+    keys = world.ring.current()
+    world.secret.held = {"public_keys": []}
+    for world.seconds in (100.0, 100.0 + STALE_SECONDS - 1):
+        assert world.ring.current() is keys
+    assert len(world.reported) == 1
+    world.seconds = 100.0 + STALE_SECONDS
     for _ in range(2):
         with pytest.raises(KeysUnavailable):
-            ring.current()
+            world.ring.current()
+
+
+def test_a_bad_version_after_a_bad_version_gives_no_new_time() -> None:
+    world = Ring()
+    world.ring.current()
+    for world.seconds in (0.0, STALE_SECONDS / 2):
+        world.secret.held = {"public_keys": []}
+        world.ring.current()
+    world.seconds = STALE_SECONDS
+    with pytest.raises(KeysUnavailable):
+        world.ring.current()
+    assert len(world.reported) == 2
+
+
+def test_a_good_version_after_a_bad_one_takes_over() -> None:
+    world = Ring()
+    old = world.ring.current()
+    world.secret.held = {"public_keys": ["nonsense"]}
+    world.ring.current()
+    world.seconds = 2 * STALE_SECONDS
+    world.secret.held = {"public_keys": [public_pem(private_key(1))]}
+    assert world.ring.current() != old
+    world.secret.held = {"public_keys": []}
+    assert len(world.ring.current()) == 1
+
+
+def test_a_bad_version_that_a_renewal_brings_is_nothing_new() -> None:
+    world = Ring()
+    world.ring.current()
+    world.secret.stored = {"public_keys": []}
+    assert world.ring.renewed() == ()
+    assert len(world.reported) == 1
+    assert len(world.ring.current()) == 1

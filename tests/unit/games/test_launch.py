@@ -18,9 +18,16 @@ from countroom.ledger.store import StoreBusy
 from tests.unit.games.world import CATALOGUE, World
 
 
+class LaunchWorld(World):
+    """The world with sessions that are started by the launcher."""
+
+    def launch(self, player_id: str = "pl_anna", game: str = "reels") -> str:
+        return Launcher(self.book, CATALOGUE, self.clock).launch(player_id, game).token
+
+
 @pytest.fixture
 def world() -> World:
-    world = World()
+    world = LaunchWorld()
     world.player()
     return world
 

@@ -144,3 +144,43 @@ def _depth(value: object) -> int:
     if isinstance(value, dict):
         value = list(value.values())
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def test_a_query_is_read_into_its_fields() -> None:
+    assert strict.read_query("") == {}
+    assert strict.read_query("a=1&b=&c=x%20y+z%C3%A4") == {"a": "1", "b": "", "c": "x y zä"}
+
+
+@pytest.mark.parametrize("raw", ["a=1&a=1", "a=%ff", "&".join(f"a{n}=" for n in range(17)), "a=" + "x" * 2_047])
+def test_what_is_no_query(raw: str) -> None:
+    with pytest.raises(BadSyntax):
+        strict.read_query(raw)
+    assert len(strict.read_query("a=" + "x" * 2_046)) == 1
+
+
+@pytest.mark.parametrize("value", ["5f0c0de0-0000-4000-8000-00000000000a", "5F0C0DE0-0000-4000-8000-00000000000A"])
+def test_a_uuid_is_read_in_lower_case(value: str) -> None:
+    assert strict.uuid({"id": value}, "id") == value.lower()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "bet-1", "5f0c0de0-0000-4000-8000-00000000000", "5f0c0de0000040008000000000000000",
+     "{5f0c0de0-0000-4000-8000-00000000000a}", "5f0c0de0-0000-4000-8000-00000000000g",
+     "5f0c0de0-0000-4000-8000-00000000000a\n", 7, None, ["a"]],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_no_uuid(value: object) -> None:
+    with pytest.raises(BadType):
+        strict.uuid({"id": value}, "id")
+    with pytest.raises(BadSyntax, match="missing"):
+        strict.uuid({}, "id")
+
+
+def test_a_list_of_objects_may_be_missing_and_holds_nothing_else() -> None:
+    assert strict.objects({}, "a") == strict.objects({"a": []}, "a") == []
+    assert strict.objects({"a": [{"b": 1}, {}]}, "a") == [{"b": 1}, {}]
+    wrong: list[object] = [None, {}, "x", 7, [7], [None], [{}, []]]
+    for value in wrong:
+        with pytest.raises(BadType):
+            strict.objects({"a": value}, "a")

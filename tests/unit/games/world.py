@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,14 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from countroom.games.catalogue import Catalogue, Game, StakeRange
 from countroom.games.launch import Launcher
-from countroom.games.providers.dialect import Call, Desk, Served
+from countroom.games.providers.desk import Desk, Served
+from countroom.games.providers.dialect import Call, Dialect
 from countroom.games.providers.hub88 import DIALECT
 from countroom.games.providers.keys import KeyRing
 from countroom.ledger.book import Book, Pacing, Posted
 from countroom.ledger.decide import Decision
-from countroom.ledger.movements import Deposit, Movement, OpenWallet, Reference, SetStatus, Status
+from countroom.ledger.drafts import Draft
+from countroom.ledger.movements import Deposit, Movement, OpenWallet, Reference, SetStatus, StartSession, Status
 from countroom.ledger.records import Record, Resolution, Tombstone
 from countroom.ledger.rules.effects import Facts
+from countroom.ledger.sessions import SECRET_BYTES, issue, parse
 from countroom.ledger.store import (
     Answer,
     AnswerLost,
@@ -50,7 +54,16 @@ TABLE = Game(
     enabled=True,
 )
 CLOSED = Game("closed", "hub88", "x_closed", "Closed", "slots", "90.00", frozenset({"EUR"}), frozenset({"*"}), {}, enabled=False)
-CATALOGUE = Catalogue([REELS, TABLE, CLOSED])
+HUB88_GAMES = (REELS, TABLE, CLOSED)
+
+
+def games_of(provider: str) -> list[Game]:
+    """The same three games at another provider, and the one that its family's acceptance tests name."""
+    games = [game._replace(id=f"{provider}-{game.id}", provider=provider) for game in HUB88_GAMES]
+    return [*games, games[0]._replace(id=f"{provider}-acceptance", code="acceptance:test")]
+
+
+CATALOGUE = Catalogue([*HUB88_GAMES, *games_of("swipe"), *games_of("action_batch"), *games_of("plain")])
 
 
 class NoClient:
@@ -87,10 +100,11 @@ class MemoryStore(LedgerStore):
         self._request()
         return self.entries.get(reference)
 
-    def snapshot(self, player_id: str, movements: Sequence[Movement], *, own: bool = False) -> Snapshot:
+    def snapshot(self, player_id: str, movements: Sequence[Movement | Draft], *, own: bool = False) -> Snapshot:
         self._request()
         related = [movement.related for movement in movements if movement.related]
-        named = related + [movement.reference for movement in movements] if own else related
+        named = [*related, *(name for movement in movements if isinstance(movement, Draft) for name in movement.beside)]
+        named += [movement.reference for movement in movements] if own else []
         facts = Facts(
             {name: self.entries[name] for name in named if name in self.entries},
             {name: self.markers[name] for name in related if name in self.markers},
@@ -178,36 +192,54 @@ class Secret:
         return changed
 
 
+SESSION_MS = 12 * 3_600_000
+
+
 class World:
     """One provider, its desk, and players with money and a running game."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect[Any] = DIALECT, secret: dict[str, Any] | None = None) -> None:
         self.clock = FixedClock()
         self.store = MemoryStore()
         self.slept: list[float] = []
-        pacing = Pacing(budget_s=2.0, timer=lambda: self.clock.now_ms / 1000, sleep=self._sleep, jitter=lambda: 1.0)
+        pacing = Pacing(timer=lambda: self.clock.now_ms / 1000, sleep=self._sleep, jitter=lambda: 1.0)
         self.book = Book(self.store, self.clock, pacing)
         self.launcher = Launcher(self.book, CATALOGUE, self.clock)
-        self.secret = Secret({"public_keys": [public_pem(private_key())]})
-        self.desk = Desk(DIALECT, KeyRing(self.secret, DIALECT.keys), self.book, CATALOGUE, self.clock)
+        self.provider = dialect.provider
+        self.secret = Secret({"public_keys": [public_pem(private_key())]} if secret is None else secret)
+        self.reported: list[Exception] = []
+        self.desk = Desk(dialect, KeyRing(self.secret, dialect.keys, self.reported.append), self.book, CATALOGUE, self.clock)
         self._numbers = 0
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.clock.advance(milliseconds=int(seconds * 1000) + 1)
 
-    def player(self, player_id: str = "pl_anna", cash: int = 100, currency: str = "EUR", country: str = "EE") -> str:
-        """Open a wallet with `cash` main units and start a game; gives the session token."""
+    def player(
+        self, player_id: str = "pl_anna", cash: int = 100, currency: str = "EUR", country: str = "EE", *, nanos: int = 0
+    ) -> str:
+        """Open a wallet with `cash` main units (and `nanos`) and start a game; gives the session token."""
         assert isinstance(self.book.post(OpenWallet.of(player_id, currency, country)), Posted)
-        if cash:
-            deposit = Deposit(Reference("gateway:standard", f"dep-{player_id}"), player_id, currency, cash * UNIT)
+        if amount := cash * UNIT + nanos:
+            deposit = Deposit(Reference("gateway:standard", f"dep-{player_id}"), player_id, currency, amount)
             assert isinstance(self.book.post(deposit), Posted)
         return self.launch(player_id)
 
-    def launch(self, player_id: str = "pl_anna", game: str = "reels") -> str:
-        return self.launcher.launch(player_id, game).token
+    def launch(self, player_id: str = "pl_anna", game: str = "x_reels") -> str:
+        """Start a session at the provider; gives its token."""
+        self._numbers += 1
+        token = issue(player_id, self._numbers.to_bytes(SECRET_BYTES, "big"))
+        expires_at_ms = self.clock.now_ms + SESSION_MS
+        assert isinstance(
+            self.book.post(StartSession.of(player_id, self.provider, parse(token).digest, game, expires_at_ms)), Posted
+        )
+        return token
 
     def set_status(self, player_id: str, status: Status) -> None:
+        if status is Status.CLOSED:
+            # no movement closes a wallet with money in it, so what happens to a closed one is seen on one that is made so
+            self.store.wallets[player_id] = replace(self.store.wallets[player_id], status=status)
+            return
         self._numbers += 1
         movement = SetStatus(Reference("house:staff", f"status-{self._numbers}"), player_id, status)
         assert isinstance(self.book.post(movement), Posted)

@@ -2,20 +2,16 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from countroom.cashier.desk import Declined, DeclineReason
 from countroom.cashier.store import StoreUnavailable
-from countroom.identity import tokens
+from countroom.identity.access import Ended
 from handlers import deposits
 from tests.unit.cashier.support import OTHER_PLAYER, PLAYER, open_wallet
 from tests.unit.clock import FixedClock
 from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
+from tests.unit.signed_in import Visitors
 
-ISSUER = "https://countroom.test"
-KEY = ec.generate_private_key(ec.SECP256R1())
 BODY = {"amount": "10.00", "currency": "EUR"}
 
 
@@ -26,30 +22,15 @@ class Context:
     aws_request_id = "lambda-1"
 
 
-class LocalKey:
-    """Signs and checks with a key of this process."""
-
-    key_id = "key-1"
-
-    def sign(self, message: bytes) -> bytes:
-        r, s = decode_dss_signature(KEY.sign(message, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-    def key(self, key_id: str) -> ec.EllipticCurvePublicKey | None:
-        return KEY.public_key() if key_id == self.key_id else None
-
-    def all(self) -> dict[str, ec.EllipticCurvePublicKey]:
-        return {self.key_id: KEY.public_key()}
-
-
 class Api:
     """The handler over empty tables; every call is one event of the REST API."""
 
-    def __init__(self, clock: FixedClock) -> None:
+    def __init__(self, clock: FixedClock, visitors: Visitors) -> None:
         self.clock = clock
+        self.visitors = visitors
 
     def token(self, player_id: str = PLAYER) -> str:
-        return tokens.Issuer(ISSUER, LocalKey(), self.clock).issue(player_id)
+        return self.visitors.token(player_id)
 
     def call(
         self,
@@ -91,14 +72,13 @@ class Api:
 def api(dynamodb: Any, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setenv("CASHIER_TABLE", CASHIER_TABLE)
     monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
-    monkeypatch.setenv("TOKEN_KEY_ID", "arn:aws:kms:eu-west-1:000000000000:key/key-1")
-    monkeypatch.setenv("TOKEN_ISSUER", ISSUER)
+    visitors = Visitors(dynamodb, clock)
+    visitors.come_to(deposits.door, monkeypatch)
     monkeypatch.setattr(deposits, "system_clock", clock)
-    monkeypatch.setattr(deposits, "_verifier", lambda: tokens.Verifier(ISSUER, LocalKey(), clock))
     deposits._settings.cache_clear()
     deposits._desk.cache_clear()
     open_wallet(dynamodb, clock)
-    return Api(clock)
+    return Api(clock, visitors)
 
 
 def count(dynamodb: Any) -> int:
@@ -189,6 +169,16 @@ def test_an_expired_token_is_told_so(api: Api) -> None:
     api.clock.advance(seconds=601)
     status, problem, _ = api.call("GET", "/v1/deposits", token=token)
     assert (status, problem["code"]) == (401, "token_expired")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/deposits"), ("GET", "/v1/deposits"), ("GET", "/v1/deposits/dep_1")])
+def test_an_ended_session_is_refused_by_the_next_request(api: Api, dynamodb: Any, method: str, path: str) -> None:
+    token = api.token()
+    api.visitors.sessions.end_all(PLAYER, Ended.ALL_ENDED)
+    body = BODY if method == "POST" else None
+    status, problem, _ = api.call(method, path, body=body, key="k-1", token=token)
+    assert (status, problem["code"]) == (401, "session_ended")
+    assert count(dynamodb) == 0
 
 
 def test_anothers_deposit_cannot_be_told_from_none(api: Api) -> None:

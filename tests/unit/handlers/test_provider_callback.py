@@ -1,6 +1,5 @@
 """The entrance of provider callbacks over an account in this process: events in, answers out, the real table in between."""
 
-import base64
 import io
 import json
 import signal
@@ -10,80 +9,39 @@ from typing import Any
 
 import pytest
 
-from countroom.clock import system_clock
-from countroom.games import catalogue
-from countroom.games.launch import Launcher
-from countroom.games.providers.dialect import Desk, Fault
-from countroom.ledger.book import Book, Posted
-from countroom.ledger.movements import ID_MAX, Deposit, OpenWallet, Reference
+from countroom.games.providers.desk import Desk
+from countroom.games.providers.dialect import Fault
+from countroom.games.providers.hub88 import Hub88
+from countroom.ledger.book import Book
+from countroom.ledger.movements import ID_MAX
 from countroom.ledger.store import LedgerStore
 from handlers import provider_callback
 from runtime import aws as runtime_aws
 from runtime import telemetry
-from tests.unit.conftest import LEDGER_TABLE
 from tests.unit.games.world import UNIT, WIRE, bet, private_key, public_pem, rollback, sign, win
-
-Reply = dict[str, Any]
-
-
-class Context:
-    """What Lambda tells a function about an invocation."""
-
-    function_name = "ProviderHub88"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:ProviderHub88"
-    aws_request_id = "request-1"
-
-
-def forget() -> None:
-    for made in (provider_callback._settings, provider_callback._desk):
-        made.cache_clear()
+from tests.unit.handlers import provider_world
+from tests.unit.handlers.provider_world import furnished, launched, secret_name, timed
 
 
 @pytest.fixture
 def book(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
-    """Pl_anna's wallet with 100.00 in the ledger's table, the provider's key in its secret, and the function's environment."""
-    secret = runtime_aws.client("secretsmanager").create_secret(
-        Name="countroom/test/provider/hub88", SecretString=json.dumps({"public_keys": [public_pem(private_key())]})
-    )
-    monkeypatch.setenv("PROVIDER", "hub88")
-    monkeypatch.setenv("PROVIDER_SECRET", secret["ARN"])
-    monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
-    forget()
-    book = Book(LedgerStore(dynamodb, LEDGER_TABLE), system_clock)
-    assert isinstance(book.post(OpenWallet.of("pl_anna", "EUR", "EE")), Posted)
-    assert isinstance(book.post(Deposit(Reference("gateway:standard", "d"), "pl_anna", "EUR", 100 * UNIT)), Posted)
-    yield book
-    forget()
+    with furnished(dynamodb, monkeypatch, "hub88", {"public_keys": [public_pem(private_key())]}) as book:
+        yield book
 
 
 @pytest.fixture
 def token(book: Book) -> str:
-    return Launcher(book, catalogue.standard(), system_clock).launch("pl_anna", "hub88-clockwork-reels").token
+    return launched(book, "hub88")
 
 
 def event(path: str, text: str, signature: str | None, *, encoded: bool = False) -> dict[str, Any]:
-    body = base64.b64encode(text.encode()).decode() if encoded else text
-    headers = {"content-type": "application/json", "host": "x"}
-    if signature is not None:
-        headers["x-hub88-signature"] = signature
-    return {
-        "version": "2.0",
-        "routeKey": "POST /v1/hub88/{proxy+}",
-        "rawPath": f"/v1/hub88/{path}",
-        "rawQueryString": "",
-        "headers": headers,
-        "pathParameters": {"proxy": path},
-        "requestContext": {"requestId": "api-1", "http": {"method": "POST", "path": f"/v1/hub88/{path}"}},
-        "body": body,
-        "isBase64Encoded": encoded,
-    }
+    headers = {} if signature is None else {"x-hub88-signature": signature}
+    return provider_world.event("hub88", path, text, headers, encoded=encoded)
 
 
 def invoke(given: dict[str, Any]) -> dict[str, Any]:
-    answer = provider_callback.handler(given, Context())
-    assert (answer["statusCode"], answer["headers"]) == (200, {"content-type": "application/json"})
-    body: dict[str, Any] = json.loads(answer["body"])
+    status, body = provider_world.invoke(given)
+    assert status == 200
     return body
 
 
@@ -93,7 +51,7 @@ def say(path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def playing(token: str, **changes: Any) -> dict[str, Any]:
-    return bet(token, game_code="cwk_clockworkreels", **changes)
+    return bet(token, **changes)
 
 
 def cash(book: Book) -> int:
@@ -174,7 +132,7 @@ def test_a_key_that_was_rotated_in_is_found(token: str) -> None:
     assert say("user/balance", {"request_uuid": "r", "token": token})["status"] == "RS_OK"
     provider_callback._desk()._keys._source._refresh_seconds = 0  # type: ignore[attr-defined]  # no waiting in a test
     runtime_aws.client("secretsmanager").put_secret_value(
-        SecretId="countroom/test/provider/hub88",
+        SecretId=secret_name("hub88"),
         SecretString=json.dumps({"public_keys": [public_pem(private_key()), public_pem(private_key(1))]}),
     )
     text = json.dumps({"request_uuid": "r", "token": token})
@@ -183,12 +141,13 @@ def test_a_key_that_was_rotated_in_is_found(token: str) -> None:
 
 def test_a_secret_without_keys_stops_everything_and_calls_nothing_refused(book: Book, token: str) -> None:
     runtime_aws.client("secretsmanager").put_secret_value(
-        SecretId="countroom/test/provider/hub88", SecretString=json.dumps({"generated": "placeholder"})
+        SecretId=secret_name("hub88"), SecretString=json.dumps({"generated": "placeholder"})
     )
     assert say("transaction/bet", playing(token))["status"] == "RS_ERROR_UNKNOWN"
     assert cash(book) == 100 * WIRE
 
 
+@timed
 @pytest.mark.parametrize("landed", [False, True])
 def test_an_answer_is_out_in_time_whatever_hangs(book: Book, token: str, monkeypatch: pytest.MonkeyPatch, *, landed: bool) -> None:
     real = LedgerStore.commit
@@ -199,7 +158,7 @@ def test_an_answer_is_out_in_time_whatever_hangs(book: Book, token: str, monkeyp
         assert not threading.Event().wait(10), "nothing interrupted the call"
 
     with monkeypatch.context() as patch:
-        patch.setattr(provider_callback, "BUDGET_S", 0.25)
+        patch.setattr(Hub88, "patience_s", lambda *_: 0.25)
         patch.setattr(LedgerStore, "commit", hanging)
         answer = say("transaction/bet", playing(token))
     assert answer == {"request_uuid": playing(token)["request_uuid"], "status": "RS_ERROR_TIMEOUT"}
@@ -260,7 +219,7 @@ def test_one_log_line_a_call_with_ids_and_outcome_and_no_secret(token: str, log:
         "kind": "bet",
         "player_id": "pl_anna",
         "transaction": "game:hub88#bet-1",
-        "game": "cwk_clockworkreels",
+        "game": "x_reels",
         "round": "round-1",
         "provider_request_id": body["request_uuid"],
         "moved": True,

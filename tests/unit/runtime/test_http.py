@@ -1,13 +1,13 @@
 import base64
 import io
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
-from aws_lambda_powertools.event_handler import Depends, Response
+from aws_lambda_powertools.event_handler import Depends, Request, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from countroom.ledger.book import OutcomeUnknown
 from runtime import gate, http, telemetry
@@ -51,14 +51,15 @@ ERRORS: dict[str, Exception] = {
 }
 
 
-def _verify(token: str) -> str:
-    if token != "good":
-        raise Forged
-    return "pl_1"
+class Door(http.Bearer):
+    def player_id(self, request: Request) -> str:
+        if self.token(request) != "good":
+            raise Forged
+        return "pl_1"
 
 
 app = http.create_app({Stale: Code.REQUEST_IN_PROGRESS, Forged: "not_authenticated"})
-Player = Annotated[str, Depends(http.Bearer(_verify).player_id)]
+Player = Annotated[str, Depends(Door().player_id)]
 
 
 @app.post("/things", status_code=201)
@@ -78,6 +79,27 @@ def _colour() -> str:
 @app.post("/mine")
 def mine(body: Thing, colour: Annotated[str, Depends(_colour)], player_id: Player) -> View:
     return View(text=body.name + player_id + colour)
+
+
+class Inner(http.RequestBody):
+    pass
+
+
+class Words(http.RequestBody):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    size: Annotated[int, Field(ge=0, lt=10)] = 1
+    kinds: Annotated[list[Literal["red", "blue"]], Field(max_length=2)] | None = None
+    inner: Inner | None = None
+
+
+@app.post("/words")
+def words(body: Words) -> View:
+    return View(text=body.name)
+
+
+@app.get("/lists")
+def lists(word: Annotated[list[str] | None, Query()] = None) -> View:
+    return View(text="".join(word or []))
 
 
 @app.get("/fails")
@@ -183,6 +205,62 @@ def test_fields_are_named_and_values_are_not_repeated() -> None:
     assert sorted(answer.wrong_fields) == ["colour", "name", "size"]
     assert "8888" not in answer.text
     assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({}, {"name": "is required"}),
+        ({"name": 7}, {"name": "must be a text"}),
+        ({"name": None}, {"name": "must be a text"}),
+        ({"name": "a", "size": "1"}, {"size": "must be a whole number"}),
+        ({"name": "a", "size": 1.5}, {"size": "must be a whole number"}),
+        ({"name": "a", "size": True}, {"size": "must be a whole number"}),
+        ({"name": "a", "size": -1}, {"size": "must be at least 0"}),
+        ({"name": "a", "size": 10}, {"size": "must be less than 10"}),
+        ({"name": ""}, {"name": "must have at least 1 characters"}),
+        ({"name": "hunter2" * 10}, {"name": "must have at most 64 characters"}),
+        ({"name": "a", "kinds": ["hunter2"]}, {"kinds.0": "must be one of: 'red' or 'blue'"}),
+        ({"name": "a", "kinds": "red"}, {"kinds": "must be a list"}),
+        ({"name": "a", "kinds": ["red"] * 3}, {"kinds": "must have at most 2 entries"}),
+        ({"name": "a", "inner": 1}, {"inner": "must be an object"}),
+        ({"name": "a", "odd": "hunter2"}, {"odd": "is not known"}),
+    ],
+)
+def test_a_fault_is_told_in_plain_words(body: dict[str, Any], errors: dict[str, str]) -> None:
+    answer = ask("POST", "/words", body)
+    assert {error["field"]: error["message"] for error in answer.json["errors"]} == errors
+    assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ({"limit": ["x"]}, {"limit": "must be a whole number"}),
+        ({"limit": ["0"]}, {"limit": "must be at least 1"}),
+        ({"limit": ["101"]}, {"limit": "must be at most 100"}),
+        ({"limit": ["5", "5"]}, {"limit": "is given more than once"}),
+        ({"limt": ["5"]}, {"limt": "is not known"}),
+        ({"limit": ["0"], "colour": ["hunter2"]}, {"limit": "must be at least 1", "colour": "is not known"}),
+        ({"x" * 100: ["1"]}, {"x" * 64: "is not known"}),
+    ],
+)
+def test_a_query_is_taken_whole_or_not_at_all(query: dict[str, list[str]], errors: dict[str, str]) -> None:
+    asked = event("GET", "/things/7", headers={"Authorization": "Bearer good"})
+    asked |= {"queryStringParameters": {name: found[-1] for name, found in query.items()}, "multiValueQueryStringParameters": query}
+    answer = send(handler, asked)
+    assert answer.code == "invalid_request"
+    assert {error["field"]: error["message"] for error in answer.json["errors"]} == errors
+    stranger = send(handler, asked | {"headers": {}})
+    assert stranger.code == "not_authenticated"
+
+
+def test_a_list_in_a_query_takes_several() -> None:
+    asked = event("GET", "/lists") | {"multiValueQueryStringParameters": {"word": ["a", "b"]}}
+    assert send(handler, asked).json == {"text": "ab"}
+    alone = event("GET", "/lists") | {"queryStringParameters": {"word": "a"}, "multiValueQueryStringParameters": None}
+    assert send(handler, alone).json == {"text": "a"}
+    assert send(handler, alone | {"queryStringParameters": {"wrd": "a"}}).wrong_fields == ["wrd"]
 
 
 def test_a_validator_s_words_are_not_repeated() -> None:

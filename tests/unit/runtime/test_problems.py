@@ -10,14 +10,20 @@ EXPECTED = {
     "idempotency_key_missing": 400,
     "not_authenticated": 401,
     "token_expired": 401,
+    "session_ended": 401,
+    "refresh_refused": 401,
     "invalid_credentials": 401,
+    "second_factor_required": 401,
+    "invalid_code": 400,
+    "step_up_required": 403,
+    "account_frozen": 403,
     "forbidden": 403,
     "wallet_blocked": 403,
     "wallet_excluded": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
-    "email_taken": 409,
+    "balance_remains": 409,
     "request_in_progress": 409,
     "insufficient_funds": 409,
     "wrong_currency": 409,
@@ -28,6 +34,7 @@ EXPECTED = {
     "too_many_requests": 429,
     "internal_error": 500,
     "temporarily_unavailable": 503,
+    "provider_unavailable": 503,
 }
 
 
@@ -60,8 +67,9 @@ def test_every_code_renders_as_rfc_9457(code: Code) -> None:
     assert ("Retry-After" in rendered.headers) is (rendered.status == 503)
 
 
-def test_an_expired_token_says_so_to_bearer_clients() -> None:
-    assert 'error="invalid_token"' in render(Problem(Code.TOKEN_EXPIRED), "r").headers["WWW-Authenticate"]
+@pytest.mark.parametrize("code", [Code.TOKEN_EXPIRED, Code.SESSION_ENDED])
+def test_a_token_that_was_good_once_says_so_to_bearer_clients(code: Code) -> None:
+    assert 'error="invalid_token"' in render(Problem(code), "r").headers["WWW-Authenticate"]
 
 
 def test_detail_fields_and_own_headers() -> None:

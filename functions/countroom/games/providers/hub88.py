@@ -32,6 +32,7 @@ from countroom.games.providers.dialect import (
     Fault,
     Order,
     Reply,
+    Request,
     token_of,
 )
 from countroom.ledger.movements import Bet, Reason, Reference, Rollback, Win
@@ -51,10 +52,11 @@ _SIGNATURE_CHARACTERS_MAX: Final = 1024
 
 
 class Flavour(NamedTuple):
-    """The words in which Hub88 and Caleta differ: the table outcome → status, and what an answer carries."""
+    """In what Hub88 and Caleta differ: the table outcome → status, what an answer carries, and how long they wait for it."""
 
     statuses: Mapping[Cause, str]
     balance_on_not_enough_money: bool
+    patience_s: float
 
 
 _COMMON: Final[dict[Cause, str]] = {
@@ -65,6 +67,7 @@ _COMMON: Final[dict[Cause, str]] = {
     Fault.TOKEN_EXPIRED: "RS_ERROR_TOKEN_EXPIRED",
     Fault.LATE_ORIGINAL: "RS_ERROR_DUPLICATE_TRANSACTION",
     Fault.KEYS_UNAVAILABLE: "RS_ERROR_UNKNOWN",
+    Fault.GAMES_UNAVAILABLE: "RS_ERROR_UNKNOWN",
     Fault.OUT_OF_TIME: "RS_ERROR_TIMEOUT",
     Fault.BROKEN: "RS_ERROR_UNKNOWN",
     Reason.UNKNOWN_PLAYER: "RS_ERROR_INVALID_TOKEN",
@@ -78,6 +81,7 @@ _COMMON: Final[dict[Cause, str]] = {
     Reason.SESSION_UNKNOWN: "RS_ERROR_INVALID_TOKEN",
     Reason.SESSION_EXPIRED: "RS_ERROR_TOKEN_EXPIRED",
     Reason.GAME_UNAVAILABLE: "RS_ERROR_INVALID_GAME",
+    Reason.STAKE_OUT_OF_RANGE: "RS_ERROR_LIMIT_REACHED",
     Reason.LIMIT_REACHED: "RS_ERROR_LIMIT_REACHED",
     Reason.DUPLICATE_TRANSACTION: "RS_ERROR_DUPLICATE_TRANSACTION",
     Reason.ROLLED_BACK: "RS_ERROR_TRANSACTION_DOES_NOT_EXIST",
@@ -86,21 +90,24 @@ _COMMON: Final[dict[Cause, str]] = {
     # No call of this protocol makes a movement that is refused in these words. They are known refusals all the same.
     Reason.PLAYER_EXISTS: "RS_ERROR_WRONG_SYNTAX",
     Reason.LIMIT_RAISE: "RS_ERROR_WRONG_SYNTAX",
+    Reason.BALANCE_REMAINS: "RS_ERROR_WRONG_SYNTAX",
     Reason.ALREADY_RESOLVED: "RS_ERROR_DUPLICATE_TRANSACTION",
     Reason.COMPANION_CONFLICT: "RS_ERROR_WRONG_SYNTAX",
     Reason.BATCH_TOO_LARGE: "RS_ERROR_WRONG_SYNTAX",
 }
 
-HUB88: Final = Flavour(MappingProxyType(_COMMON), balance_on_not_enough_money=True)
+HUB88: Final = Flavour(MappingProxyType(_COMMON), balance_on_not_enough_money=True, patience_s=2.5)
 CALETA: Final = Flavour(
     MappingProxyType(
         {
             **_COMMON,
             Reason.ROLLED_BACK: "RS_ERROR_TRANSACTION_ROLLED_BACK",
+            Reason.STAKE_OUT_OF_RANGE: "RS_ERROR_BET_LIMIT_EXCEEDED",
             Reason.LIMIT_REACHED: "RS_ERROR_BET_LIMIT_EXCEEDED",
         }
     ),
     balance_on_not_enough_money=False,
+    patience_s=0.9,  # it tries three times, one second each
 )
 
 _CALETA_PATHS: Final = "/wallet/"
@@ -134,6 +141,10 @@ class Hub88:
             return False
         return any(_signed_by(key, signature, call.body) for key in keys)
 
+    def patience_s(self, call: Call) -> float:
+        """Return how long Hub88, or Caleta, waits."""
+        return flavour_of(call.path).patience_s
+
     def understand(self, call: Call) -> Enquiry | Order:
         """Read a signed call: a question, a bet, a win or a rollback by its path. Raise as the protocol of dialects says."""
         reader = _READERS.get(call.path)
@@ -141,7 +152,7 @@ class Hub88:
             raise strict.BadSyntax("no such route")
         return reader(strict.read_object(call.body))
 
-    def answer(self, call: Call, request: Enquiry | Order | None, result: Done | Failed) -> Reply:
+    def answer(self, call: Call, request: Request | None, result: Done | Failed) -> Reply:
         """Write `request_uuid` and `status`; user, currency and balance only where everything is well."""
         request_id = request.request_id if request else _readable_request_id(call.body)
         body: dict[str, object] = {} if request_id is None else {"request_uuid": request_id}

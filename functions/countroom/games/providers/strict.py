@@ -3,16 +3,21 @@
 Money never comes as a float or a string, a bool is not a number (Python's `True` is an int), and an id is what the ledger can hold.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import Final
+from urllib.parse import parse_qsl
 
-BODY_BYTES_MAX: Final = 16 * 1024
+from countroom import strict_json
+
+BODY_BYTES_MAX: Final = strict_json.BODY_BYTES_MAX
 DEPTH_MAX: Final = 8
 TEXT_MAX: Final = 1024
+QUERY_CHARACTERS_MAX: Final = 2048
+QUERY_FIELDS_MAX: Final = 16
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:|@~+=/-]{1,64}", re.ASCII)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class BadSyntax(ValueError):
@@ -25,18 +30,30 @@ class BadType(ValueError):
 
 def read_object(raw: bytes) -> dict[str, object]:
     """Parse the raw bytes of a body into an object. Raise BadSyntax."""
-    if len(raw) > BODY_BYTES_MAX:
-        raise BadSyntax("the body is too large")
     try:
-        value = _decoder.decode(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadSyntax("not JSON") from error
+        value = strict_json.read(raw)
+    except strict_json.NotJson as error:
+        raise BadSyntax(str(error)) from None
     if type(value) is not dict:
         raise BadSyntax("not an object")
     # A flat body is the rule, and counting bytes is cheap: only a body with many brackets is walked.
     if raw.count(b"{") + raw.count(b"[") > DEPTH_MAX:
         _check_depth(value)
     return value
+
+
+def read_query(raw: str) -> dict[str, object]:
+    """Read a query string into its fields; escapes are UTF-8, values may be empty, no name comes twice. Raise BadSyntax."""
+    if len(raw) > QUERY_CHARACTERS_MAX:
+        raise BadSyntax("the query is too large")
+    try:
+        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError as error:
+        raise BadSyntax("not a query") from error
+    found: dict[str, object] = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadSyntax("a name occurs twice")
+    return found
 
 
 def identifier(body: Mapping[str, object], name: str) -> str:
@@ -50,6 +67,14 @@ def identifier(body: Mapping[str, object], name: str) -> str:
 def optional_identifier(body: Mapping[str, object], name: str) -> str | None:
     """Return an id that may be missing or null. Raise BadType."""
     return None if body.get(name) is None else identifier(body, name)
+
+
+def uuid(body: Mapping[str, object], name: str) -> str:
+    """Return a required UUID in lower case (RFC 9562: case does not tell two apart). Raise BadSyntax when missing, else BadType."""
+    value = _required(body, name)
+    if type(value) is not str or not _UUID.fullmatch(value.lower()):
+        raise BadType(f"{name} is not a UUID")
+    return value.lower()
 
 
 def text(body: Mapping[str, object], name: str) -> str:
@@ -76,6 +101,14 @@ def flag(body: Mapping[str, object], name: str) -> bool:
     return value
 
 
+def objects(body: Mapping[str, object], name: str) -> list[dict[str, object]]:
+    """Return a list of objects that is empty when missing. Raise BadType."""
+    value = body.get(name, [])
+    if type(value) is not list or not all(type(entry) is dict for entry in value):
+        raise BadType(f"{name} is not a list of objects")
+    return value
+
+
 def optional_text(body: Mapping[str, object], name: str) -> str | None:
     """Return a string that may be missing or null. Raise BadType."""
     value = body.get(name)
@@ -91,18 +124,6 @@ def _required(body: Mapping[str, object], name: str) -> object:
         raise BadSyntax(f"{name} is missing") from None
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        # Two readers of such a body may see two different amounts.
-        raise BadSyntax("a key appears twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise BadSyntax(f"{name} is not JSON")
-
-
 def _check_depth(value: object) -> None:
     layer: list[object] = [value]
     for _ in range(DEPTH_MAX):
@@ -116,6 +137,3 @@ def _items(holder: object) -> list[object]:
     if isinstance(holder, dict):
         return list(holder.values())
     return holder if isinstance(holder, list) else []
-
-
-_decoder: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

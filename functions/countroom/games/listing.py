@@ -1,0 +1,110 @@
+"""The list of games as front-ends page through it. Pure.
+
+Games come in the order of their ids, and a cursor names the last one shown, so a catalogue that changes between two pages neither
+repeats a game nor leaves one out.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from countroom import money
+from countroom.games.catalogue import EVERYWHERE, Catalogue, Game
+
+PAGE_MAX: Final = 100
+CURSOR_CHARACTERS_MAX: Final = 200
+_FORMAT: Final = 1
+
+
+class InvalidGamesCursor(ValueError):
+    """A cursor that was not given out for this filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class GamesFilter:
+    """What to show; '' takes everything. `country` is the player's, `currency` that of the wallet."""
+
+    provider: str = ""
+    category: str = ""
+    currency: str = ""
+    country: str = ""
+
+    def matches(self, game: Game) -> bool:
+        """Whether an enabled game is to be shown."""
+        return (
+            (not self.provider or game.provider == self.provider)
+            and (not self.category or game.category == self.category)
+            and (not self.currency or self.currency in game.currencies)
+            and (not self.country or game.offered_in(self.country))
+        )
+
+    @property
+    def digest(self) -> str:
+        """Eight characters that differ between filters: they tie a cursor to its own."""
+        fields = (self.provider, self.category, self.currency, self.country)
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class GamesPage:
+    """Some games, and where the next page starts (None: this was the last)."""
+
+    games: tuple[Game, ...]
+    next_cursor: str | None
+
+
+def page(catalogue: Catalogue, wanted: GamesFilter, limit: int, cursor: str | None = None) -> GamesPage:
+    """Return at most `limit` (1..PAGE_MAX) enabled games. Raise InvalidGamesCursor."""
+    if not 1 <= limit <= PAGE_MAX:
+        raise ValueError(f"a page has 1 to {PAGE_MAX} games")
+    after = _read_cursor(cursor, wanted) if cursor else ""
+    matching = sorted((game for game in catalogue.offered() if game.id > after and wanted.matches(game)), key=lambda game: game.id)
+    shown = tuple(matching[:limit])
+    return GamesPage(shown, _write_cursor(shown[-1].id, wanted) if len(matching) > limit else None)
+
+
+def game_view(game: Game) -> dict[str, Any]:
+    """Show a game. `rtp` is the return to player in percent as published; stake limits are of one bet, null where there is none."""
+    return {
+        "game_id": game.id,
+        "provider": game.provider,
+        "name": game.name,
+        "category": game.category,
+        "rtp": game.rtp,
+        "currencies": sorted(game.currencies),
+        "countries": [EVERYWHERE] if EVERYWHERE in game.countries else sorted(game.countries),
+        "stakes": _stakes_view(game),
+    }
+
+
+def _stakes_view(game: Game) -> Mapping[str, Mapping[str, str | None]]:
+    return {
+        code: {"min": _bound_view(bounds.minimum, code), "max": _bound_view(bounds.maximum, code)}
+        for code, bounds in sorted(game.stakes.items())
+    }
+
+
+def _bound_view(nanos: int | None, code: str) -> str | None:
+    return None if nanos is None else money.format_amount(nanos, money.currency(code))
+
+
+def _write_cursor(last: str, wanted: GamesFilter) -> str:
+    text = json.dumps([_FORMAT, last, wanted.digest], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, wanted: GamesFilter) -> str:
+    if len(cursor) > CURSOR_CHARACTERS_MAX:
+        raise InvalidGamesCursor("too long")
+    try:
+        fields: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        written, last, digest = fields
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        raise InvalidGamesCursor("not a cursor") from None
+    if written != _FORMAT or digest != wanted.digest or not isinstance(last, str):
+        raise InvalidGamesCursor("given out for another question")
+    return last

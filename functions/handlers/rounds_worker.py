@@ -1,0 +1,87 @@
+"""The worker on the ledger's stream: keeps each round of a game together, so that it can be looked up and seen to be left open.
+
+The stream brings each change at least once, and those of different records in any order; both come to the same (see
+`countroom.games.rounds_store`). Records fail one by one: one that cannot be kept comes back and, after bounded tries, goes where
+the event source sends what it gives up; the others are kept.
+"""
+
+import os
+from base64 import b64decode
+from binascii import Error as BadBase64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+
+from countroom.clock import system_clock
+from countroom.games.round_keeper import RoundKeeper
+from countroom.games.rounds_store import RoundsStore
+from countroom.ledger import items
+from countroom.ledger.store import LedgerStore
+from runtime import aws, settings, telemetry
+
+
+class UnreadableImage(ValueError):
+    """A change whose image is not in the stream's form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Environment of this function."""
+
+    games_table: str
+    ledger_table: str
+
+
+@cache
+def _keeper() -> RoundKeeper:
+    told = settings.load(Settings)
+    client = aws.client("dynamodb")
+    return RoundKeeper(LedgerStore(client, told.ledger_table), RoundsStore(client, told.games_table), system_clock)
+
+
+def image_of(change: Mapping[str, Any]) -> items.Item | None:
+    """Return the item that a change of the stream left, in the low-level form; None where it left none. Raise UnreadableImage."""
+    image = (change.get("dynamodb") or {}).get("NewImage")
+    if not image:
+        return None
+    try:
+        return {name: _value(value) for name, value in image.items()}
+    except (AttributeError, TypeError, ValueError, BadBase64) as error:
+        raise UnreadableImage("not an image of an item") from error
+
+
+def _value(value: Mapping[str, Any]) -> dict[str, Any]:
+    ((kind, content),) = value.items()
+    return {kind: b64decode(content, validate=True)} if kind == "B" else {kind: content}
+
+
+def _take(record: DynamoDBRecord) -> None:
+    """Take one change in; raise whatever keeps it from being taken, so that it comes back."""
+    try:
+        item = image_of(record.raw_event)
+        if item is None or items.kind_of(item) != "record":
+            return
+        key = _keeper().take(items.record_of(item))
+    except Exception as error:
+        telemetry.logger.error("round not kept", failure=telemetry.describe(error), event_id=record.event_id)
+        telemetry.count("RoundNotKept")
+        raise
+    telemetry.count("RoundMovementsKept", int(key is not None))
+
+
+def _serve(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    # A batch of which all fail is answered like any other: raising would only add a second report of the same failures.
+    processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+    with processor(event.get("Records") or [], _take):
+        processor.process()
+    return dict(processor.response())
+
+
+handler: Final = telemetry.observed(_serve)
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # pragma: no cover - only inside Lambda, where the start-up phase is not on the clock
+    _keeper()

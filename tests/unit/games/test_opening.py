@@ -1,0 +1,131 @@
+"""Opening games: session first, address after, and a demo that leaves nothing behind."""
+
+import pytest
+
+from countroom.games.launch import (
+    CurrencyNotTaken,
+    GameNotAvailable,
+    GameNotFound,
+    Launcher,
+    LaunchRefused,
+    PlayerBlocked,
+    PlayerExcluded,
+)
+from countroom.games.launchers.dialect import LaunchOrder, Mode, Platform, ProviderUnavailable
+from countroom.games.opening import Opening, Wish
+from countroom.ledger import sessions
+from countroom.ledger.movements import Status
+from tests.unit.games.world import CATALOGUE, World
+
+URL = "https://games.example/play"
+
+
+class Provider:
+    """Hands out its address, unless it is away; remembers what it was asked, and what the wallet knew then."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.orders: list[LaunchOrder] = []
+        self.known: list[bool] = []
+        self.away = False
+
+    def address(self, order: LaunchOrder) -> str:
+        self.orders.append(order)
+        session = self._world.store.wallets["pl_anna"].session("hub88")
+        known = session is not None and bool(order.token) and session.digest == sessions.parse(order.token).digest
+        self.known.append(known)
+        if self.away:
+            raise ProviderUnavailable
+        return URL
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.player()
+    return world
+
+
+@pytest.fixture
+def provider(world: World) -> Provider:
+    return Provider(world)
+
+
+@pytest.fixture
+def opening(world: World, provider: Provider) -> Opening:
+    return Opening(Launcher(world.book, CATALOGUE, world.clock), lambda _name: provider)
+
+
+def test_a_game_is_opened_with_a_session_that_the_wallet_knows_already(opening: Opening, provider: Provider) -> None:
+    wish = Wish(language="et", platform=Platform.MOBILE, return_url="https://casino.example/")
+    opened = opening.open("pl_anna", "reels", wish)
+    assert (opened.url, opened.mode, opened.game.id) == (URL, Mode.REAL, "reels")
+    assert opened.token is not None
+    assert opened.expires_at_ms is not None
+    assert provider.known == [True]
+    assert provider.orders == [
+        LaunchOrder(Mode.REAL, "x_reels", "EUR", "EE", "et", Platform.MOBILE, "https://casino.example/", "pl_anna", opened.token)
+    ]
+
+
+def test_a_demo_starts_nothing_and_names_nobody(world: World, opening: Opening, provider: Provider) -> None:
+    before = world.store.state()
+    opened = opening.open("pl_anna", "reels", Wish(mode=Mode.DEMO))
+    assert (opened.token, opened.expires_at_ms, opened.url) == (None, None, URL)
+    assert world.store.state() == before
+    (order,) = provider.orders
+    assert (order.player_id, order.token) == ("", "")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    ("player", "game", "refusal"),
+    [
+        ("pl_anna", "nothing", GameNotFound),
+        ("pl_anna", "closed", GameNotAvailable),
+        ("pl_emil", "table", GameNotAvailable),
+        ("pl_dora", "table", CurrencyNotTaken),
+    ],
+)
+def test_a_demo_asks_the_same_questions(
+    world: World, opening: Opening, provider: Provider, mode: Mode, player: str, game: str, refusal: type[LaunchRefused]
+) -> None:
+    world.player("pl_dora", currency="USD")
+    world.player("pl_emil", country="FR")
+    with pytest.raises(refusal):
+        opening.open(player, game, Wish(mode=mode))
+    assert provider.orders == []
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    ("status", "refusal"),
+    [(Status.BLOCKED, PlayerBlocked), (Status.CLOSED, PlayerBlocked), (Status.EXCLUDED, PlayerExcluded)],
+)
+def test_who_may_not_play_gets_no_demo_either(
+    world: World, opening: Opening, provider: Provider, mode: Mode, status: Status, refusal: type[LaunchRefused]
+) -> None:
+    world.set_status("pl_anna", status)
+    with pytest.raises(refusal):
+        opening.open("pl_anna", "reels", Wish(mode=mode))
+    assert provider.orders == []
+
+
+def test_without_an_address_the_game_is_not_open(world: World, opening: Opening, provider: Provider) -> None:
+    provider.away = True
+    cash = world.cash()
+    with pytest.raises(ProviderUnavailable):
+        opening.open("pl_anna", "reels", Wish())
+    assert world.cash() == cash
+    provider.away = False
+    assert opening.open("pl_anna", "reels", Wish()).url == URL
+
+
+def test_a_provider_that_is_not_set_up_costs_the_player_no_session(world: World) -> None:
+    def none(_name: str) -> Provider:
+        raise ProviderUnavailable
+
+    before = world.store.state()
+    with pytest.raises(ProviderUnavailable):
+        Opening(Launcher(world.book, CATALOGUE, world.clock), none).open("pl_anna", "reels", Wish())
+    assert world.store.state() == before
