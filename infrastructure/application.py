@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def build(outdir: str, context: Mapping[str, Any] | None = None) -> cdk.App:
     """
     feature_flags = json.loads(_CDK_JSON.read_text(encoding="utf-8"))["context"]
     app = cdk.App(outdir=outdir, context={**feature_flags, **(context or {})}, analytics_reporting=False)
-    settings = stage_settings(app.node.try_get_context("stage") or DEFAULT_STAGE)
+    settings = _settings(app)
     service = _add_stacks(app, settings)
     if settings.emulated:
         left_out = emulator.leave_out_unknown(app)
@@ -36,6 +37,15 @@ def build(outdir: str, context: Mapping[str, Any] | None = None) -> cdk.App:
         _say_what_lacks(service, settings)
     app.synth(force=True)
     return app
+
+
+def _settings(app: cdk.App) -> StageSettings:
+    settings = stage_settings(app.node.try_get_context("stage") or DEFAULT_STAGE)
+    launch_urls = app.node.try_get_context("launch-urls")
+    if launch_urls is None or not settings.emulated:
+        return settings
+    # Only who starts the emulator knows on which ports its providers listen: a JSON object, provider → address.
+    return replace(settings, launch_urls=json.loads(launch_urls))
 
 
 def _add_stacks(app: cdk.App, settings: StageSettings) -> cdk.Stack:

@@ -1,4 +1,4 @@
-"""What the emulator cannot make is left out of the sandbox's templates, by resource type, and said so.
+"""What the emulator cannot make is left out of the sandbox's templates, by resource type or form, and said so.
 
 Templates are looked at as they were written, so that nothing that reaches the emulator goes past this.
 """
@@ -12,6 +12,11 @@ from typing import Any, cast
 import aws_cdk as cdk
 
 _TYPES_FILE = Path(__file__).parent / "emulated_types.txt"
+
+# Type → a property that the emulator refuses in it, and why such a resource is left out.
+_REFUSED: dict[str, tuple[str, str]] = {
+    "AWS::CloudWatch::Alarm": ("Metrics", "the emulator's alarms are on one metric: it does not calculate with several"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +48,15 @@ def leave_out_unknown(app: cdk.App) -> list[LeftOut]:
 
 
 def find_unknown(template: Mapping[str, Any], known: frozenset[str]) -> list[LeftOut]:
-    """Return the resources of `template` whose type is not `known`, then those that refer to one that is left out."""
+    """Return the resources of `template` that the emulator cannot make, then those that refer to one of them."""
     resources: Mapping[str, Mapping[str, Any]] = template.get("Resources", {})
-    found = {
-        name: LeftOut(resource["Type"], name, "the emulator's CloudFormation does not know this type")
-        for name, resource in resources.items()
-        if resource["Type"] not in known
-    }
+    found: dict[str, LeftOut] = {}
+    for name, resource in resources.items():
+        refused, why = _REFUSED.get(resource["Type"], ("", ""))
+        if resource["Type"] not in known:
+            found[name] = LeftOut(resource["Type"], name, "the emulator's CloudFormation does not know this type")
+        elif refused in resource.get("Properties", {}):
+            found[name] = LeftOut(resource["Type"], name, why)
     grown = True
     while grown:  # at most once for each resource: every round but the last adds one
         grown = False

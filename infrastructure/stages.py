@@ -53,15 +53,41 @@ class StageSettings:
     """Queues and topics refuse plain HTTP. The emulator has nothing else on loopback."""
     tracing: bool
     player_throttle: Throttle
-    login_throttle: Throttle
-    provider_throttle: Throttle
+    credential_throttle: Throttle
+    """Each of the routes that take a password or a code, all callers together."""
+    refresh_throttle: Throttle
+    provider_throttles: Mapping[str, Throttle]
+    """Each provider that this stage serves, and what it may have of the provider API: its own, which no other can use up."""
+    health_throttle: Throttle
+    """Each provider's health route."""
     webhook_throttle: Throttle
     requests_per_ip_5_min: int
     """Web ACL: more from one address in five minutes are blocked."""
-    logins_per_ip_5_min: int
-    """The same for attempts to log in."""
+    credentials_per_ip_5_min: int
+    """The same for the routes that take a password or a code."""
+    refreshes_per_ip_5_min: int
+    """The same for refreshing sessions. Many players may share one address, and each refreshes every ten minutes."""
+    login_guesses_per_source: int
+    """Wrong passwords that one source address may try in 15 minutes, over all accounts."""
+    token_keys: tuple[str, ...]
+    """Names of the keys of access tokens: the first signs, all verify. docs/runbook.md says how to rotate them."""
+    session_absolute_seconds: int
+    """A session ends after this time, whatever it does."""
+    session_idle_seconds: int
+    """A session that is not refreshed for this long ends."""
+    mail_domain: str
+    """Where the house's e-mail comes from; its DNS must hold the DKIM records that SES asks for."""
+    launch_urls: Mapping[str, str]
+    """Provider → address of its launch API or launcher page. A provider without one cannot be launched here."""
+    retired_token_keys: tuple[str, ...] = ()
+    """Names of keys that verify no more, for one deployment: while it runs, the functions before it still use them."""
     reserved_concurrency: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Function name → its own share of the account's concurrency, so that no neighbour can starve it."""
+
+    @property
+    def mail_sender(self) -> str:
+        """Address in the From line of every e-mail."""
+        return f"no-reply@{self.mail_domain}"
 
     @property
     def token_issuer(self) -> str:
@@ -77,6 +103,16 @@ class StageSettings:
 # Lambda's python3.14 runs on Amazon Linux 2023 (glibc 2.34). The pinned argon2 and cryptography ship no older aarch64 wheels
 # than manylinux_2_26 and manylinux_2_28.
 _AWS_TARGET = Target(Architecture.ARM64, "3.14", "aarch64-manylinux_2_28")
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+
+PROVIDERS = ("hub88", "swipe", "action_batch")
+"""Game providers that the house speaks with, by the names in their routes."""
+
+
+def _for_each_provider(throttle: Throttle) -> Mapping[str, Throttle]:
+    return MappingProxyType(dict.fromkeys(PROVIDERS, throttle))
 
 
 def _this_machine() -> Target:
@@ -99,11 +135,20 @@ def _sandbox() -> StageSettings:
         tls_only=False,
         tracing=False,
         player_throttle=wide_open,
-        login_throttle=wide_open,
-        provider_throttle=wide_open,
+        credential_throttle=wide_open,
+        refresh_throttle=wide_open,
+        provider_throttles=_for_each_provider(wide_open),
+        health_throttle=wide_open,
         webhook_throttle=wide_open,
         requests_per_ip_5_min=100_000,
-        logins_per_ip_5_min=100_000,
+        credentials_per_ip_5_min=100_000,
+        refreshes_per_ip_5_min=100_000,
+        login_guesses_per_source=1_000_000,  # everybody here comes from one address
+        token_keys=("one", "other"),  # as in the middle of a rotation, so that every run proves the overlap
+        session_absolute_seconds=12 * _HOUR,
+        session_idle_seconds=_HOUR,
+        mail_domain="countroom.example",
+        launch_urls=MappingProxyType({}),  # the sandbox says at synth where its providers listen
     )
 
 
@@ -119,11 +164,20 @@ def _dev() -> StageSettings:
         tls_only=True,
         tracing=True,
         player_throttle=Throttle(rate=50, burst=100),
-        login_throttle=Throttle(rate=5, burst=10),
-        provider_throttle=Throttle(rate=100, burst=200),
+        credential_throttle=Throttle(rate=5, burst=10),
+        refresh_throttle=Throttle(rate=10, burst=20),
+        provider_throttles=_for_each_provider(Throttle(rate=50, burst=100)),
+        health_throttle=Throttle(rate=2, burst=5),
         webhook_throttle=Throttle(rate=20, burst=40),
         requests_per_ip_5_min=2_000,
-        logins_per_ip_5_min=100,
+        credentials_per_ip_5_min=100,
+        refreshes_per_ip_5_min=500,
+        login_guesses_per_source=100,
+        token_keys=("2026-11",),
+        session_absolute_seconds=12 * _HOUR,
+        session_idle_seconds=30 * _MINUTE,
+        mail_domain="mail.dev.countroom.example",
+        launch_urls=MappingProxyType({}),
     )
 
 
@@ -139,19 +193,37 @@ def _prod() -> StageSettings:
         tls_only=True,
         tracing=True,
         player_throttle=Throttle(rate=1_000, burst=2_000),
-        login_throttle=Throttle(rate=100, burst=200),
-        provider_throttle=Throttle(rate=2_000, burst=4_000),
+        credential_throttle=Throttle(rate=100, burst=200),
+        refresh_throttle=Throttle(rate=500, burst=1_000),
+        provider_throttles=_for_each_provider(Throttle(rate=1_000, burst=2_000)),
+        health_throttle=Throttle(rate=10, burst=20),
         webhook_throttle=Throttle(rate=200, burst=400),
         requests_per_ip_5_min=3_000,
-        logins_per_ip_5_min=100,
-        # Together they leave more than 400 of an account's default 1,000 to everything else.
+        credentials_per_ip_5_min=100,
+        refreshes_per_ip_5_min=1_000,
+        login_guesses_per_source=100,
+        token_keys=("2026-11",),
+        session_absolute_seconds=12 * _HOUR,
+        session_idle_seconds=30 * _MINUTE,
+        mail_domain="mail.countroom.example",
+        launch_urls=MappingProxyType({}),
+        # Together not quite 800 of an account's default 1,000, of which 100 can never be reserved. The providers have the most,
+        # each its own: what one uses up in a flood, or while it hangs, the others do not miss.
         reserved_concurrency=MappingProxyType(
             {
                 "identity": 60,
+                "account": 40,
+                "identity-staff": 2,
+                "mailer": 10,
                 "wallet": 80,
                 "games": 40,
+                "games-staff": 2,
+                "rounds-worker": 10,
+                "rounds-report": 2,
                 "deposits": 40,
-                "provider-hub88": 250,
+                "provider-hub88": 150,
+                "provider-swipe": 150,
+                "provider-action-batch": 150,
                 "payment-webhook": 40,
                 "payment-worker": 20,
                 "ledger-audit": 2,

@@ -11,10 +11,9 @@ from constructs import Construct
 
 from infrastructure.constructs.alarm import Alarm
 from infrastructure.constructs.assets import architecture_of, runtime_of
-from infrastructure.constructs.house import House
+from infrastructure.constructs.house import METRICS_NAMESPACE, House
 from infrastructure.constructs.log_group import LogGroup
 from infrastructure.constructs.permissions import allow, through
-from infrastructure.constructs.signals import METRICS_NAMESPACE
 from infrastructure.findings import acknowledge
 from infrastructure.stages import StageSettings
 

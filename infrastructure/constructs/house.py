@@ -8,6 +8,9 @@ from aws_cdk import aws_sns as sns
 
 from infrastructure.stages import StageSettings
 
+METRICS_NAMESPACE = "Countroom"
+"""Where the functions count; each under its own name as the dimension `service`."""
+
 
 @dataclass(frozen=True, slots=True)
 class House:

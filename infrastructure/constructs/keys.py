@@ -1,4 +1,4 @@
-"""The two KMS keys: one that encrypts what is stored, one that signs access tokens."""
+"""The KMS keys: one encrypts what is stored, one what is personal, and one or more sign access tokens."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -36,6 +36,7 @@ _ADMINISTRATION = (
     "kms:UpdateKeyDescription",
 )
 _SIGNING = ("kms:Sign", "kms:Verify")
+_SEALING = ("kms:Decrypt", "kms:Encrypt")
 
 
 class DataKey(kms.Key):
@@ -53,14 +54,36 @@ class DataKey(kms.Key):
         cdk.Tags.of(self).add("countroom:purpose", "data")
 
 
-class TokenKey(kms.Key):
-    """Signs access tokens (ES256, RFC 7518 §3.4). Its private half never leaves KMS."""
+class PersonalKey(kms.Key):
+    """Encrypts what is personal: profiles, second factors, registrations that wait for their code.
+
+    Tables are encrypted with the data key already, for whoever may read them. What this key seals, they cannot read: it takes a
+    right of its own, which `permissions.sealing` gives for named uses only. Rotation keeps what older versions have sealed.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
         super().__init__(
             scope,
             construct_id,
-            description=f"Countroom {settings.name}: signature of access tokens",
+            description=f"Countroom {settings.name}: personal data and second factors",
+            enable_key_rotation=True,
+            policy=iam.PolicyDocument(statements=[_account(scope, _SEALING)]),
+            removal_policy=_removal(settings),
+        )
+        cdk.Tags.of(self).add("countroom:purpose", "personal")
+
+
+class TokenKey(kms.Key):
+    """Signs access tokens (ES256, RFC 7518 §3.4) under a name that tells it from those before and after it.
+
+    Its private half never leaves KMS, and KMS rotates no key of this kind: a new one is a new name in the stage's settings.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings, name: str) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description=f"Countroom {settings.name}: signature of access tokens, {name}",
             key_spec=kms.KeySpec.ECC_NIST_P256,
             key_usage=kms.KeyUsage.SIGN_VERIFY,
             policy=iam.PolicyDocument(statements=[_account(scope, _SIGNING)]),

@@ -41,6 +41,38 @@ def on_index(table: dynamodb.ITable, index: str) -> iam.PolicyStatement:
     return allow([Use.QUERY.value], f"{table.table_arn}/index/{index}")
 
 
+def on_stream(table: dynamodb.ITable) -> iam.PolicyStatement:
+    """Allow Lambda's poller to read the stream of `table` for the function that has this."""
+    if table.table_stream_arn is None:
+        raise ValueError(f"{table.node.path} has no stream")
+    actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
+    return allow(actions, table.table_stream_arn)
+
+
+class Holds(StrEnum):
+    """What a sealed text holds, as its encryption context says beside whose it is."""
+
+    PROFILE = "profile"
+    FACTOR = "factor"
+    REGISTRATION = "registration"
+    EMAIL_CHANGE = "email_change"
+
+
+def sealing(key: kms.IKey, *holds: Holds, emulated: bool) -> iam.PolicyStatement:
+    """Allow to encrypt and decrypt with `key`, directly, what the context {"player_id", "holds"} says is one of `holds`.
+
+    A context with another member, without one of the two, or none at all is refused. The emulator does not hand the context to its
+    policies, so there these conditions hold only for what they see.
+    """
+    statement = allow(["kms:Decrypt", "kms:Encrypt"], key.key_arn)
+    one_of = {"kms:EncryptionContext:holds": [one.value for one in holds]}
+    statement.add_condition("StringEqualsIfExists" if emulated else "StringEquals", one_of)
+    statement.add_condition("ForAllValues:StringEquals", {"kms:EncryptionContextKeys": ["player_id", "holds"]})
+    if not emulated:
+        statement.add_condition("Null", {"kms:EncryptionContext:player_id": "false"})
+    return statement
+
+
 def through(scope: cdk.Stack, key: kms.IKey, service: str) -> iam.PolicyStatement:
     """Allow to use `key`, but only by way of `service` (the first label of its endpoint), never directly."""
     statement = allow(KEY_USE, key.key_arn)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -14,11 +15,10 @@ from infrastructure.constructs.function import Function
 from infrastructure.constructs.house import House
 from infrastructure.constructs.log_group import LogGroup
 from infrastructure.findings import acknowledge
-from infrastructure.stages import StageSettings
+from infrastructure.routes import ALL, Caller, Pace, Route
+from infrastructure.stages import StageSettings, Throttle
 
 STAGE_NAME = "live"
-LOGIN_ROUTES = ("POST /v1/players", "POST /v1/sessions")
-_PUBLIC_ROUTES = (*LOGIN_ROUTES, "GET /.well-known/jwks.json")
 
 # What API Gateway answers on its own: gateway response → (status, code, title, detail). RFC 9457 form, as from our functions.
 _GATEWAY_ANSWERS: dict[str, tuple[int, str, str, str]] = {
@@ -61,15 +61,30 @@ class PlayerApi(Construct):
         )
         self._alarm(house)
 
-    def serve(self, function: Function, routes: Sequence[str]) -> None:
-        """Send `routes` (such as "GET /v1/wallet") to `function`."""
+    def serve(self, function: Function, routes: Sequence[Route]) -> None:
+        """Send `routes` to `function`."""
         integration = apigateway.LambdaIntegration(
             function.alias, proxy=True, allow_test_invoke=False, timeout=cdk.Duration.seconds(function.timeout.to_seconds() + 1)
         )
         for route in routes:
-            verb, path = route.split(" ")
-            method = self.api.root.resource_for_path(path).add_method(verb, integration)
-            _acknowledge_authorization(method, public=route in _PUBLIC_ROUTES)
+            method = self.api.root.resource_for_path(route.path).add_method(route.method, integration)
+            _acknowledge_authorization(method, route)
+
+    def counts(self, route: Route, period: cdk.Duration) -> tuple[cloudwatch.Metric, cloudwatch.Metric]:
+        """Give what API Gateway counts of one route: its server errors, and all its requests."""
+        dimensions = {
+            "ApiName": self.api.rest_api_name,
+            "Stage": STAGE_NAME,
+            "Method": route.method,
+            "Resource": route.path,
+        }
+
+        def count(name: str) -> cloudwatch.Metric:
+            return cloudwatch.Metric(
+                namespace="AWS/ApiGateway", metric_name=name, dimensions_map=dimensions, period=period, statistic="Sum"
+            )
+
+        return count("5XXError"), count("Count")
 
     def _gateway_answer(self, name: str, status: int, code: str, title: str, detail: str) -> None:
         problem = {
@@ -141,13 +156,7 @@ class PlayerApi(Construct):
 
 
 def _stage_options(settings: StageSettings, logs: LogGroup) -> apigateway.StageOptions:
-    login = apigateway.MethodDeploymentOptions(
-        throttling_rate_limit=settings.login_throttle.rate,
-        throttling_burst_limit=settings.login_throttle.burst,
-        logging_level=apigateway.MethodLoggingLevel.ERROR,
-        metrics_enabled=True,
-        data_trace_enabled=False,
-    )
+    throttles = {Pace.CREDENTIALS: settings.credential_throttle, Pace.REFRESH: settings.refresh_throttle}
     return apigateway.StageOptions(
         stage_name=STAGE_NAME,
         access_log_destination=apigateway.LogGroupLogDestination(logs),
@@ -158,22 +167,32 @@ def _stage_options(settings: StageSettings, logs: LogGroup) -> apigateway.StageO
         tracing_enabled=settings.tracing,
         throttling_rate_limit=settings.player_throttle.rate,
         throttling_burst_limit=settings.player_throttle.burst,
-        method_options={_method_key(route): login for route in LOGIN_ROUTES},
+        method_options={
+            f"{route.path}/{route.method}": _method_options(throttles[route.pace]) for route in ALL if route.pace in throttles
+        },
     )
 
 
-def _method_key(route: str) -> str:
-    verb, path = route.split(" ")
-    return f"{path}/{verb}"
+def _method_options(throttle: Throttle) -> apigateway.MethodDeploymentOptions:
+    return apigateway.MethodDeploymentOptions(
+        throttling_rate_limit=throttle.rate,
+        throttling_burst_limit=throttle.burst,
+        logging_level=apigateway.MethodLoggingLevel.ERROR,
+        metrics_enabled=True,
+        data_trace_enabled=False,
+    )
 
 
-def _acknowledge_authorization(method: apigateway.Method, *, public: bool) -> None:
-    if public:
-        reason = "Registration, login and the public key set are for callers who have no token yet."
-    else:
+def _acknowledge_authorization(method: apigateway.Method, route: Route) -> None:
+    said = f"{route.method} {route.path}"
+    if route.caller is Caller.PLAYER:
         reason = (
-            "The function verifies the access token itself, with a public key that it keeps: an authorizer would add a second "
-            "function and its cold start to every request, for a check of a millisecond."
+            f"{said} is for players: the function verifies the access token with a public key that it keeps, and reads whether "
+            "its session still lives. An authorizer would cache its answer, and let a session in that has ended."
         )
+    elif route.pace is Pace.ORDINARY:
+        reason = f"{said} is public: it says nothing about a player, and nobody needs a token to ask."
+    else:
+        reason = f"{said} is public: it is for callers who have no access token yet, and is throttled and counted by address."
     acknowledge(method, "AwsSolutions-APIG4", reason)
     acknowledge(method, "AwsSolutions-COG4", f"Cognito is not used. {reason}")

@@ -102,5 +102,5 @@ class FailureQueue(DeadLetterQueue):
         acknowledge(
             self,
             "AwsSolutions-SQS3",
-            "It is the dead-letter queue of a schedule and of asynchronous invocations: only an operator works it off.",
+            "It is the dead-letter queue of schedules, of asynchronous invocations or of a stream: only an operator works it off.",
         )

@@ -1,5 +1,7 @@
 """What runs by the clock here."""
 
+from dataclasses import dataclass
+
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -11,11 +13,30 @@ from infrastructure.constructs.house import House
 from infrastructure.constructs.permissions import allow, through
 
 
-class Nightly(Construct):
-    """Invokes `function` once a night with an empty event; what cannot be delivered goes to `failures`."""
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When something runs: EventBridge Scheduler's cron expression (UTC), what it means, how many minutes later it may be."""
+
+    cron: str
+    words: str
+    window_minutes: int
+
+
+def every_night(hour_utc: int) -> Times:
+    """Once a night, at some time in the quarter of an hour from `hour_utc` on."""
+    return Times(f"cron(0 {hour_utc} * * ? *)", "every night", 15)
+
+
+def every_hour(minute: int) -> Times:
+    """Once an hour, at some time in the five minutes from `minute` on."""
+    return Times(f"cron({minute} * * * ? *)", "every hour", 5)
+
+
+class Scheduled(Construct):
+    """Invokes `function` at `times` with an empty event; what cannot be delivered goes to `failures`."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, house: House, function: Function, failures: sqs.IQueue, hour_utc: int
+        self, scope: Construct, construct_id: str, *, house: House, function: Function, failures: sqs.IQueue, times: Times
     ) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
@@ -33,10 +54,12 @@ class Nightly(Construct):
         schedule = scheduler.CfnSchedule(
             self,
             "Schedule",
-            description=f"Countroom {house.settings.name}: {function.node.id}, every night",
-            schedule_expression=f"cron(0 {hour_utc} * * ? *)",
+            description=f"Countroom {house.settings.name}: {function.node.id}, {times.words}",
+            schedule_expression=times.cron,
             schedule_expression_timezone="UTC",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="FLEXIBLE", maximum_window_in_minutes=15),
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
+                mode="FLEXIBLE", maximum_window_in_minutes=times.window_minutes
+            ),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=function.alias.function_arn,
                 role_arn=role.role_arn,

@@ -22,29 +22,29 @@ class Index:
     numeric_range: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Names of a table's key attributes, of the one by which its items expire, and its index; `stream` tells of every change."""
+
+    hash_key: str = "pk"
+    range_key: str | None = None
+    expires_by: str | None = None
+    index: Index | None = None
+    stream: bool = False
+
+
 class Table(dynamodb.Table):
     """A table on demand, encrypted with the house's own key; where data is kept, it survives mistakes of every kind we know.
 
     Point-in-time recovery (35 days) undoes a bad write, deletion protection and RETAIN undo a bad deployment.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: StageSettings,
-        key: kms.IKey,
-        sorted_by: str | None = None,
-        index: Index | None = None,
-        expires_by: str | None = None,
-        stream: bool = False,
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings, key: kms.IKey, shape: Shape) -> None:
         super().__init__(
             scope,
             construct_id,
-            partition_key=dynamodb.Attribute(name="pk", type=_STRING),
-            sort_key=dynamodb.Attribute(name=sorted_by, type=_STRING) if sorted_by else None,
+            partition_key=dynamodb.Attribute(name=shape.hash_key, type=_STRING),
+            sort_key=dynamodb.Attribute(name=shape.range_key, type=_STRING) if shape.range_key else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
             encryption_key=key,
@@ -53,9 +53,10 @@ class Table(dynamodb.Table):
             ),
             deletion_protection=settings.keeps_data,
             removal_policy=cdk.RemovalPolicy.RETAIN if settings.keeps_data else cdk.RemovalPolicy.DESTROY,
-            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if stream else None,
-            time_to_live_attribute=expires_by,
+            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if shape.stream else None,
+            time_to_live_attribute=shape.expires_by,
         )
+        index = shape.index
         if index is not None:
             number = dynamodb.AttributeType.NUMBER
             self.add_global_secondary_index(

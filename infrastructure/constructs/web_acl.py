@@ -1,10 +1,14 @@
 """The firewall before the player API."""
 
+import re
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
+from infrastructure.routes import Pace, paths
 from infrastructure.stages import StageSettings
 
 _Rule = wafv2.CfnWebACL.RuleProperty
@@ -13,7 +17,6 @@ _Action = wafv2.CfnWebACL.RuleActionProperty
 
 # Also the most of a body that WAF reads on API Gateway by default; what is longer counts as a match.
 _BODY_BYTES_MAX = 16 * 1024
-_LOGIN_PATH = "/v1/sessions"
 
 
 class WebAcl(Construct):
@@ -23,7 +26,8 @@ class WebAcl(Construct):
         super().__init__(scope, construct_id)
         rules = [
             _rule("FloodByAddress", _rate(settings.requests_per_ip_5_min), _block(429)),
-            _rule("LoginsByAddress", _rate(settings.logins_per_ip_5_min, path=_LOGIN_PATH), _block(429)),
+            _rule("CredentialsByAddress", _rate(settings.credentials_per_ip_5_min, paths(Pace.CREDENTIALS)), _block(429)),
+            _rule("RefreshesByAddress", _rate(settings.refreshes_per_ip_5_min, paths(Pace.REFRESH)), _block(429)),
             _rule("BodySize", _body_longer_than(_BODY_BYTES_MAX), _block(413)),
             _managed("AWSManagedRulesAmazonIpReputationList"),
             _managed("AWSManagedRulesKnownBadInputsRuleSet"),
@@ -79,20 +83,39 @@ def _with_priority(rule: _Rule, priority: int) -> _Rule:
     )
 
 
-def _rate(limit: int, *, path: str | None = None) -> _Statement:
+def _rate(limit: int, of: Sequence[str] = ()) -> _Statement:
+    """Count by address, in five minutes: all requests, or those that POST to a path in `of`."""
     scope_down = None
-    if path is not None:
-        scope_down = _Statement(
-            byte_match_statement=wafv2.CfnWebACL.ByteMatchStatementProperty(
-                field_to_match=wafv2.CfnWebACL.FieldToMatchProperty(uri_path={}),
-                positional_constraint="ENDS_WITH",
-                search_string=path,
-                text_transformations=[_as_it_is()],
-            )
-        )
+    if of:
+        both = wafv2.CfnWebACL.AndStatementProperty(statements=[_posts(), _path_is_one(of)])
+        scope_down = _Statement(and_statement=both)
     return _Statement(
         rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
             aggregate_key_type="IP", limit=limit, evaluation_window_sec=300, scope_down_statement=scope_down
+        )
+    )
+
+
+def _posts() -> _Statement:
+    return _Statement(
+        byte_match_statement=wafv2.CfnWebACL.ByteMatchStatementProperty(
+            field_to_match=wafv2.CfnWebACL.FieldToMatchProperty(method={}),
+            positional_constraint="EXACTLY",
+            search_string="POST",
+            text_transformations=[_as_it_is()],
+        )
+    )
+
+
+def _path_is_one(of: Sequence[str]) -> _Statement:
+    # The stage's name may stand before the path, or a domain of its own takes its place. API Gateway decodes a path and forgives
+    # a slash at its end before it looks for the route, so that is done here too.
+    decoded = wafv2.CfnWebACL.TextTransformationProperty(priority=0, type="URL_DECODE")
+    return _Statement(
+        regex_match_statement=wafv2.CfnWebACL.RegexMatchStatementProperty(
+            field_to_match=wafv2.CfnWebACL.FieldToMatchProperty(uri_path={}),
+            regex_string=f"({'|'.join(map(re.escape, of))})/*$",
+            text_transformations=[decoded],
         )
     )
 

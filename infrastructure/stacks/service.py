@@ -1,37 +1,35 @@
-"""What does the work: functions, APIs, queues, schedule, alarms. The ledger depends on nothing that lies here."""
+"""What does the work: functions, APIs, queues, schedules, alarms. The ledger depends on nothing that lies here."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from infrastructure.catalogue import PAYMENT_WORKER_TIMEOUT_SECONDS, Catalogue
+from infrastructure import routes, signals
+from infrastructure.catalogue.cashier import PAYMENT_WORKER_TIMEOUT_SECONDS, CashierFunctions
+from infrastructure.catalogue.common import Shared
+from infrastructure.catalogue.games import ROUND_RECORDS, GamesFunctions, provider_service
+from infrastructure.catalogue.identity import MAILER_TIMEOUT_SECONDS, IdentityFunctions
+from infrastructure.catalogue.ledger import LedgerFunctions
 from infrastructure.constructs.alarm import AlarmTopic
 from infrastructure.constructs.assets import DependencyLayer, functions_code
-from infrastructure.constructs.auditor import AuditorRole
-from infrastructure.constructs.callback_api import CallbackApi
-from infrastructure.constructs.function import Function
-from infrastructure.constructs.function_source import QueueSource
+from infrastructure.constructs.callback_api import CallbackApi, CallbackRoute
+from infrastructure.constructs.function import Function, FunctionSpec
+from infrastructure.constructs.function_source import QueueSource, StreamSource
 from infrastructure.constructs.house import House
+from infrastructure.constructs.mail import MailReputation
 from infrastructure.constructs.player_api import PlayerApi
 from infrastructure.constructs.queue import FailureQueue, WorkQueue
-from infrastructure.constructs.schedule import Nightly
-from infrastructure.constructs.signals import SignalAlarms
+from infrastructure.constructs.schedule import Scheduled, every_hour, every_night
+from infrastructure.constructs.signals import MoneyFlowStopped, SignalAlarms, Slow, Unavailable, WritesThrottled
+from infrastructure.constructs.staff import AuditorRole, StaffRole
 from infrastructure.constructs.web_acl import WebAcl
 from infrastructure.stacks.state import LEDGER_INDEX, StateStack
-from infrastructure.stages import StageSettings
+from infrastructure.stages import StageSettings, Throttle
 
-_IDENTITY_ROUTES = ("POST /v1/players", "POST /v1/sessions", "GET /.well-known/jwks.json")
-_WALLET_ROUTES = (
-    "GET /v1/wallet",
-    "GET /v1/wallet/transactions",
-    "GET /v1/wallet/transactions/{transaction_id}",
-    "GET /v1/wallet/statement",
-)
-_GAMES_ROUTES = ("GET /v1/games", "POST /v1/games/{game_id}/sessions")
-_DEPOSIT_ROUTES = ("POST /v1/deposits", "GET /v1/deposits", "GET /v1/deposits/{deposit_id}")
-_HUB88_ROUTE = "POST /v1/hub88/{proxy+}"
-_PAYMENT_ROUTE = "POST /v1/payments/{gateway}"
 _AUDIT_HOUR_UTC = 3
+_REPORT_MINUTE = 17
+_CALLS_WORTH_A_BET = 50
+_PROVIDER_METHODS = {"hub88": ("POST",), "swipe": ("GET", "POST"), "action_batch": ("POST",)}
 
 
 class ServiceStack(cdk.Stack):
@@ -52,17 +50,20 @@ class ServiceStack(cdk.Stack):
             termination_protection=settings.termination_protection,
             synthesizer=synthesizer,
         )
+        self._settings = settings
         self._state = state
-        self._house = self._found_house(settings)
-        self._queues(settings)
-        self._catalogue = Catalogue(self, self._house, state, self._payments, self._audit_failures)
-        self._serve_players()
-        self._serve_providers()
-        self._serve_payments()
-        self._audit()
+        self._house = self._found_house()
+        self._shared = Shared(self, self._house, state)
+        self._player_api = PlayerApi(self, "PlayerApi", house=self._house)
+        WebAcl(self, "PlayerFirewall", settings=settings, protects=self._player_api.api.deployment_stage)
+        self._identity()
+        self._ledger()
+        self._games()
+        self._cashier()
         self._outputs()
 
-    def _found_house(self, settings: StageSettings) -> House:
+    def _found_house(self) -> House:
+        settings = self._settings
         key = kms.Key.from_key_arn(self, "DataKey", self._state.data_key.key_arn)
         return House(
             settings=settings,
@@ -72,61 +73,116 @@ class ServiceStack(cdk.Stack):
             layer=DependencyLayer(self, "Dependencies", settings=settings),
         )
 
-    def _queues(self, settings: StageSettings) -> None:
+    def _identity(self) -> None:
+        topic = self._house.topic
+        self._mails = self._work_queue("Mails", "mail", MAILER_TIMEOUT_SECONDS)
+        functions = IdentityFunctions(self._shared, self._mails)
+        self._player_api.serve(self._function("Identity", functions.identity()), routes.IDENTITY)
+        self._player_api.serve(self._function("Account", functions.account()), routes.ACCOUNT)
+        QueueSource(self, "MailsToMailer", queue=self._mails, function=self._function("Mailer", functions.mailer()))
+        MailReputation(self, "MailReputation", topic=topic)
+        self._support_function = self._function("IdentityStaff", functions.staff())
+        self._support = StaffRole(
+            self, "Support", house=self._house, may="freezes and unfreezes accounts", through_function=self._support_function
+        )
+        SignalAlarms(self, "IdentitySignals", topic=topic, signals=signals.IDENTITY)
+        WritesThrottled(
+            self, "SessionsThrottled", topic=topic, table=self._state.sessions, called="sessions", runbook="login-unavailable"
+        )
+        for construct_id, route in (("LoginUnavailable", routes.LOGIN), ("RefreshUnavailable", routes.REFRESH)):
+            Unavailable(
+                self,
+                construct_id,
+                topic=topic,
+                api=self._player_api,
+                route=route,
+                percent=2,
+                requests_min=20,
+                runbook="login-unavailable",
+            )
+
+    def _ledger(self) -> None:
+        house, state = self._house, self._state
+        failures = self._failure_queue("AuditFailures", "audit-failed")
+        functions = LedgerFunctions(self._shared, failures)
+        self._player_api.serve(self._function("Wallet", functions.wallet()), routes.WALLET)
+        self._audit = self._function("LedgerAudit", functions.audit())
+        times = every_night(_AUDIT_HOUR_UTC)
+        Scheduled(self, "NightlyAudit", house=house, function=self._audit, failures=failures, times=times)
+        self._auditor = AuditorRole(self, "Auditor", house=house, ledger=state.ledger, index=LEDGER_INDEX, audit=self._audit)
+        SignalAlarms(self, "LedgerSignals", topic=house.topic, signals=signals.LEDGER)
+        WritesThrottled(self, "LedgerThrottled", topic=house.topic, table=state.ledger, called="ledger", runbook="ledger-throttled")
+
+    def _games(self) -> None:
         house = self._house
-        self._payments = WorkQueue(
+        report_failures = self._failure_queue("RoundsReportFailures", "rounds-report-failed")
+        functions = GamesFunctions(self._shared, report_failures)
+        self._player_api.serve(self._function("Games", functions.games()), routes.GAMES)
+        self._provider_api = CallbackApi(
+            self, "ProviderApi", house=house, name="provider", otherwise=self._settings.health_throttle
+        )
+        for provider, throttle in self._settings.provider_throttles.items():
+            self._serve_provider(functions, provider, throttle)
+        self._games_function = self._function("GamesStaff", functions.staff())
+        self._games_role = StaffRole(
+            self, "GamesRole", house=house, may="looks after the games on offer", through_function=self._games_function
+        )
+        StreamSource(
             self,
-            "Payments",
-            settings=settings,
+            "LedgerToRounds",
+            house=house,
+            table=self._state.ledger,
+            function=self._function("RoundsWorker", functions.rounds_worker()),
+            failures=self._failure_queue("RoundsFailures", "rounds-behind"),
+            only=ROUND_RECORDS,
+            runbook="rounds-behind",
+        )
+        report = self._function("RoundsReport", functions.rounds_report())
+        times = every_hour(_REPORT_MINUTE)
+        Scheduled(self, "HourlyRounds", house=house, function=report, failures=report_failures, times=times)
+        SignalAlarms(self, "GamesSignals", topic=house.topic, signals=signals.of_games(tuple(self._settings.provider_throttles)))
+
+    def _serve_provider(self, functions: GamesFunctions, provider: str, throttle: Throttle) -> None:
+        topic, service = self._house.topic, provider_service(provider)
+        name = "".join(part.title() for part in service.split("-"))
+        function = self._function(name, functions.provider(provider))
+        signed = [CallbackRoute(method, f"/v1/{provider}/{{proxy+}}", throttle) for method in _PROVIDER_METHODS[provider]]
+        health = CallbackRoute("GET", f"/v1/{provider}/health", self._settings.health_throttle)
+        self._provider_api.serve(function, *signed, public=health)
+        Slow(self, f"{name}Slow", topic=topic, function=function)
+        MoneyFlowStopped(self, f"{name}Flow", topic=topic, service=service, calls_min=_CALLS_WORTH_A_BET)
+
+    def _cashier(self) -> None:
+        house = self._house
+        self._payments = self._work_queue("Payments", "payment-queue", PAYMENT_WORKER_TIMEOUT_SECONDS)
+        functions = CashierFunctions(self._shared, self._payments)
+        self._player_api.serve(self._function("Deposits", functions.deposits()), routes.DEPOSITS)
+        throttle = self._settings.webhook_throttle
+        self._webhook_api = CallbackApi(self, "WebhookApi", house=house, name="webhook", otherwise=throttle)
+        route = CallbackRoute("POST", "/v1/payments/{gateway}", throttle)
+        self._webhook_api.serve(self._function("PaymentWebhook", functions.payment_webhook()), route)
+        worker = self._function("PaymentWorker", functions.payment_worker())
+        QueueSource(self, "PaymentsToWorker", queue=self._payments, function=worker)
+        SignalAlarms(self, "CashierSignals", topic=house.topic, signals=signals.CASHIER)
+
+    def _function(self, construct_id: str, spec: FunctionSpec) -> Function:
+        return Function(self, construct_id, house=self._house, spec=spec)
+
+    def _work_queue(self, construct_id: str, runbook: str, worker_timeout_seconds: int) -> WorkQueue:
+        house = self._house
+        return WorkQueue(
+            self,
+            construct_id,
+            settings=house.settings,
             key=house.key,
             topic=house.topic,
-            runbook="payment-queue",
-            worker_timeout=cdk.Duration.seconds(PAYMENT_WORKER_TIMEOUT_SECONDS),
-        )
-        self._audit_failures = FailureQueue(
-            self, "AuditFailures", settings=settings, key=house.key, topic=house.topic, runbook="audit-failed"
+            runbook=runbook,
+            worker_timeout=cdk.Duration.seconds(worker_timeout_seconds),
         )
 
-    def _serve_players(self) -> None:
-        house, catalogue = self._house, self._catalogue
-        self._player_api = PlayerApi(self, "PlayerApi", house=house)
-        self._player_api.serve(Function(self, "Identity", house=house, spec=catalogue.identity()), _IDENTITY_ROUTES)
-        self._player_api.serve(Function(self, "Wallet", house=house, spec=catalogue.wallet()), _WALLET_ROUTES)
-        self._player_api.serve(Function(self, "Games", house=house, spec=catalogue.games()), _GAMES_ROUTES)
-        self._player_api.serve(Function(self, "Deposits", house=house, spec=catalogue.deposits()), _DEPOSIT_ROUTES)
-        WebAcl(self, "PlayerFirewall", settings=house.settings, protects=self._player_api.api.deployment_stage)
-
-    def _serve_providers(self) -> None:
+    def _failure_queue(self, construct_id: str, runbook: str) -> FailureQueue:
         house = self._house
-        self._provider_api = CallbackApi(
-            self, "ProviderApi", house=house, name="provider", throttle=house.settings.provider_throttle
-        )
-        hub88 = Function(self, "ProviderHub88", house=house, spec=self._catalogue.provider_hub88())
-        self._provider_api.serve(hub88, _HUB88_ROUTE)
-
-    def _serve_payments(self) -> None:
-        house = self._house
-        self._webhook_api = CallbackApi(self, "WebhookApi", house=house, name="webhook", throttle=house.settings.webhook_throttle)
-        webhook = Function(self, "PaymentWebhook", house=house, spec=self._catalogue.payment_webhook())
-        self._webhook_api.serve(webhook, _PAYMENT_ROUTE)
-        worker = Function(self, "PaymentWorker", house=house, spec=self._catalogue.payment_worker())
-        QueueSource(self, "PaymentsToWorker", queue=self._payments, function=worker)
-
-    def _audit(self) -> None:
-        house = self._house
-        self._audit_function = Function(self, "LedgerAudit", house=house, spec=self._catalogue.ledger_audit())
-        Nightly(
-            self,
-            "NightlyAudit",
-            house=house,
-            function=self._audit_function,
-            failures=self._audit_failures,
-            hour_utc=_AUDIT_HOUR_UTC,
-        )
-        self._auditor = AuditorRole(
-            self, "Auditor", house=house, ledger=self._state.ledger, index=LEDGER_INDEX, audit=self._audit_function
-        )
-        SignalAlarms(self, "Signals", topic=house.topic, ledger=self._state.ledger)
+        return FailureQueue(self, construct_id, settings=house.settings, key=house.key, topic=house.topic, runbook=runbook)
 
     def _outputs(self) -> None:
         state = self._state
@@ -136,11 +192,21 @@ class ServiceStack(cdk.Stack):
             "WebhookApiUrl": self._webhook_api.api.api_endpoint,
             "LedgerTableName": state.ledger.table_name,
             "PlayersTableName": state.players.table_name,
+            "SessionsTableName": state.sessions.table_name,
+            "GamesTableName": state.games.table_name,
             "CashierTableName": state.cashier.table_name,
-            "Hub88SecretArn": state.hub88_secret.arn,
+            "Hub88SecretArn": state.provider_secrets["hub88"].arn,
+            "SwipeSecretArn": state.provider_secrets["swipe"].arn,
+            "ActionBatchSecretArn": state.provider_secrets["action_batch"].arn,
             "StandardGatewaySecretArn": state.standard_secret.arn,
-            "AuditFunctionName": self._audit_function.alias.function_arn,
+            "AuditFunctionName": self._audit.alias.function_arn,
             "AuditorRoleArn": self._auditor.role_arn,
+            "SupportFunctionName": self._support_function.alias.function_arn,
+            "SupportRoleArn": self._support.role_arn,
+            "GamesStaffFunctionName": self._games_function.alias.function_arn,
+            "GamesStaffRoleArn": self._games_role.role_arn,
+            "MailQueueUrl": self._mails.queue_url,
+            "MailDeadLetterQueueUrl": self._mails.dead_letters.queue_url,
             "PaymentQueueUrl": self._payments.queue_url,
             "PaymentDeadLetterQueueUrl": self._payments.dead_letters.queue_url,
             "AlarmTopicArn": self._house.topic.topic_arn,

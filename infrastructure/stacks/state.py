@@ -1,16 +1,18 @@
-"""What must survive: the tables, the keys, and the places for outside parties' keys."""
+"""What must survive: the tables, the keys, the places for outside parties' keys, and the mail domain."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from infrastructure.constructs.keys import DataKey, TokenKey
+from infrastructure.constructs.keys import DataKey, PersonalKey, TokenKey
+from infrastructure.constructs.mail import MailIdentity
 from infrastructure.constructs.secret import OperatorSecret
-from infrastructure.constructs.table import Index, Table
+from infrastructure.constructs.table import Index, Shape, Table
 from infrastructure.stages import StageSettings
 
 LEDGER_INDEX = "history"
 CASHIER_INDEX = "by_player"
+_EXPIRES_BY = "expires_at"
 
 
 class StateStack(cdk.Stack):
@@ -20,35 +22,44 @@ class StateStack(cdk.Stack):
         super().__init__(
             scope,
             f"Countroom-{settings.name}-State",
-            description=f"Countroom {settings.name}: tables, keys, secrets",
+            description=f"Countroom {settings.name}: tables, keys, secrets, mail domain",
             termination_protection=settings.termination_protection,
             synthesizer=synthesizer,
         )
         self.data_key = DataKey(self, "DataKey", settings=settings)
-        self.token_key = TokenKey(self, "TokenKey", settings=settings)
+        self.personal_key = PersonalKey(self, "PersonalKey", settings=settings)
+        self.token_keys = [TokenKey(self, f"TokenKey-{name}", settings=settings, name=name) for name in settings.token_keys]
+        for name in settings.retired_token_keys:
+            # CloudFormation removes no export that the other stack, which comes after this one, has not let go of.
+            self.export_value(TokenKey(self, f"TokenKey-{name}", settings=settings, name=name).key_arn)
+        self.mail = MailIdentity(self, "Mail", settings=settings)
         # By its ARN alone: handed the key itself, constructs would write wildcard grants into its policy.
         key = kms.Key.from_key_arn(self, "DataKeyByArn", self.data_key.key_arn)
-        self.ledger = Table(
-            self,
-            "Ledger",
-            settings=settings,
-            key=key,
-            index=Index(LEDGER_INDEX, hash_key="p", range_key="n", numeric_range=True),
-            stream=True,
-        )
-        self.players = Table(self, "Players", settings=settings, key=key, sorted_by="sk", expires_by="expires_at")
-        self.cashier = Table(
-            self,
-            "Cashier",
-            settings=settings,
-            key=key,
-            sorted_by="sk",
-            index=Index(CASHIER_INDEX, hash_key="player_id", range_key="created_at"),
-            expires_by="expires_at",
-        )
-        self.hub88_secret = OperatorSecret(
-            self, "Hub88Secret", settings=settings, key=key, name="provider/hub88", empty_list="public_keys"
-        )
-        self.standard_secret = OperatorSecret(
-            self, "StandardGatewaySecret", settings=settings, key=key, name="gateway/standard", empty_list="secrets"
-        )
+        self._tables(settings, key)
+        self._secrets(settings, key)
+
+    def _tables(self, settings: StageSettings, key: kms.IKey) -> None:
+        def table(construct_id: str, shape: Shape) -> Table:
+            return Table(self, construct_id, settings=settings, key=key, shape=shape)
+
+        history = Index(LEDGER_INDEX, hash_key="p", range_key="n", numeric_range=True)
+        self.ledger = table("Ledger", Shape(index=history, stream=True))
+        self.players = table("Players", Shape(range_key="sk", expires_by=_EXPIRES_BY))
+        # One item a player says who is in. It never expires: a mark in it ends a session, and a missing one would be nobody's.
+        self.sessions = table("Sessions", Shape())
+        self.games = table("Games", Shape(range_key="sk", expires_by=_EXPIRES_BY))
+        # In the form in which Powertools' circuit breaker keeps its state.
+        self.circuits = table("Circuits", Shape(hash_key="id", expires_by="expiration"))
+        by_player = Index(CASHIER_INDEX, hash_key="player_id", range_key="created_at")
+        self.cashier = table("Cashier", Shape(range_key="sk", expires_by=_EXPIRES_BY, index=by_player))
+
+    def _secrets(self, settings: StageSettings, key: kms.IKey) -> None:
+        def secret(construct_id: str, name: str, empty_list: str) -> OperatorSecret:
+            return OperatorSecret(self, construct_id, settings=settings, key=key, name=name, empty_list=empty_list)
+
+        self.provider_secrets = {
+            "hub88": secret("Hub88Secret", "provider/hub88", "public_keys"),
+            "swipe": secret("SwipeSecret", "provider/swipe", "secrets"),
+            "action_batch": secret("ActionBatchSecret", "provider/action-batch", "secrets"),
+        }
+        self.standard_secret = secret("StandardGatewaySecret", "gateway/standard", "secrets")

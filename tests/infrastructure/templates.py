@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
+from constructs import IConstruct
+
 from infrastructure.emulator import references
 
 Resource = Mapping[str, Any]
@@ -75,6 +78,16 @@ def render(value: object) -> str:
             return str(separator).join(render(part) for part in parts)
         case _:
             raise AssertionError(f"an environment variable of a form that the tests do not know: {value}")
+
+
+def acknowledged(node: IConstruct) -> list[str]:
+    """The reasons for which findings are accepted at one construct."""
+    key = cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
+    found: list[str] = []
+    for entry in node.node.metadata:
+        if entry.type == key:
+            found += [str(reason) for reason in entry.data.values()]
+    return found
 
 
 def _documents(value: object) -> Iterator[Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 import json
 
 from infrastructure.emulator import LeftOut, dangling_outputs, emulated_types, find_unknown, references
-from tests.infrastructure.templates import Templates
+from tests.infrastructure.templates import Templates, properties
 
 
 def test_the_sandbox_holds_only_what_the_emulator_knows(sandbox: Templates) -> None:
@@ -10,7 +10,7 @@ def test_the_sandbox_holds_only_what_the_emulator_knows(sandbox: Templates) -> N
 
 def test_what_is_left_out_is_reported_with_its_reason(sandbox: Templates) -> None:
     report = json.loads((sandbox.folder / "left-out.json").read_text(encoding="utf-8"))
-    assert [one["type"] for one in report] == ["AWS::WAFv2::WebACLAssociation"]
+    assert {one["type"] for one in report} == {"AWS::CloudWatch::Alarm", "AWS::WAFv2::WebACLAssociation"}
     for one in report:
         assert one.keys() == {"type", "logical_id", "reason"}
         assert one["logical_id"] not in sandbox.both()
@@ -63,6 +63,28 @@ def test_what_refers_to_something_left_out_goes_too() -> None:
     assert [one.logical_id for one in left_out] == ["Strange", "Child", "Grandchild"]
     assert left_out[1] == LeftOut("Has::It::Here", "Child", "it refers to Strange, which is left out")
     assert dangling_outputs(TEMPLATE, left_out) == ["Gone"]
+
+
+def test_only_alarms_that_calculate_are_left_out(sandbox: Templates, prod: Templates) -> None:
+    """In the sandbox nothing has a share of the concurrency, so nothing can use one up."""
+    alarms = prod.of_type("AWS::CloudWatch::Alarm")
+    calculating = {name for name, alarm in alarms.items() if "Metrics" in properties(alarm)}
+    shares = {name for name, alarm in alarms.items() if properties(alarm).get("MetricName") == "Throttles"}
+    assert calculating
+    assert sandbox.of_type("AWS::CloudWatch::Alarm").keys() == alarms.keys() - calculating - shares
+
+
+def test_a_form_that_the_emulator_refuses_goes_too() -> None:
+    alarm = {"Type": "AWS::CloudWatch::Alarm"}
+    template = {
+        "Resources": {
+            "Simple": {**alarm, "Properties": {"MetricName": "Errors"}},
+            "Calculating": {**alarm, "Properties": {"Metrics": []}},
+        }
+    }
+    (left_out,) = find_unknown(template, frozenset({"AWS::CloudWatch::Alarm"}))
+    assert (left_out.logical_id, left_out.type) == ("Calculating", "AWS::CloudWatch::Alarm")
+    assert "does not calculate" in left_out.reason
 
 
 def test_nothing_goes_when_all_is_known() -> None:

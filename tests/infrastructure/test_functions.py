@@ -1,32 +1,51 @@
 import importlib
+import json
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from countroom.ledger import items
+from countroom.ledger.movements import Reference
+from infrastructure.application import build
 from infrastructure.stages import StageSettings, stage_settings
 from runtime import settings
-from tests.infrastructure.templates import Resource, Templates, properties, refers, render
+from tests.infrastructure.conftest import WITHOUT_BUNDLING
+from tests.infrastructure.templates import Resource, Templates, properties, read_templates, refers, render
 
 HANDLERS = Path("functions/handlers")
 COMMON_ENVIRONMENT = {"STAGE", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
 HANDLER_FILES = [
+    "account",
     "deposits",
     "games",
+    "games_staff",
     "identity",
+    "identity_staff",
     "ledger_audit",
+    "mailer",
     "payment_webhook",
     "payment_worker",
     "provider_callback",
+    "rounds_report",
+    "rounds_worker",
     "wallet",
 ]
+PROVIDERS = {"action_batch", "hub88", "swipe"}
 
 
 def handler_file(function: Resource) -> str:
     package, file, entry = properties(function)["Handler"].split(".")
     assert (package, entry) == ("handlers", "handler")
     return str(file)
+
+
+def variables(function: Resource) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = properties(function)["Environment"]["Variables"]
+    return found
 
 
 def of_handler(templates: Templates, file: str) -> list[Resource]:
@@ -39,7 +58,59 @@ def test_every_handler_file_is_a_function_and_the_other_way_round(every_stage: T
 
 
 def test_the_functions_are_those_we_know(every_stage: Templates) -> None:
-    assert sorted(handler_file(function) for function in every_stage.functions().values()) == HANDLER_FILES
+    """Every entrance once, but that of the providers, which each of them has for itself."""
+    files = Counter(handler_file(function) for function in every_stage.functions().values())
+    assert files == {file: len(PROVIDERS) if file == "provider_callback" else 1 for file in HANDLER_FILES}
+
+
+def test_every_provider_has_a_function_with_its_own_name_secret_and_share(every_stage: Templates) -> None:
+    functions = of_handler(every_stage, "provider_callback")
+    told = {variables(function)["PROVIDER"]: function for function in functions}
+    assert told.keys() == PROVIDERS
+    secrets = {str(variables(function)["PROVIDER_SECRET"]) for function in functions}
+    assert len(secrets) == len(PROVIDERS)
+    for provider, function in told.items():
+        assert variables(function)["POWERTOOLS_SERVICE_NAME"] == f"provider-{provider.replace('_', '-')}"
+        assert provider.replace("_", "") in str(variables(function)["PROVIDER_SECRET"]).lower()
+
+
+def test_sessions_last_as_long_everywhere_as_the_stage_says(every_stage: Templates) -> None:
+    stage = stage_settings(every_stage.stage)
+    wanted = (str(stage.session_absolute_seconds), str(stage.session_idle_seconds))
+    lifetimes = {
+        variables(function)["POWERTOOLS_SERVICE_NAME"]: (
+            variables(function)["SESSION_ABSOLUTE_SECONDS"],
+            variables(function)["SESSION_IDLE_SECONDS"],
+        )
+        for function in every_stage.functions().values()
+        if "SESSION_ABSOLUTE_SECONDS" in variables(function)
+    }
+    assert lifetimes.keys() == {"identity", "account", "identity-staff", "wallet", "games", "deposits"}
+    assert set(lifetimes.values()) == {wanted}
+
+
+def test_all_who_check_a_token_know_the_same_keys_in_the_same_order(every_stage: Templates) -> None:
+    told = [variables(one)["TOKEN_KEY_IDS"] for one in every_stage.functions().values() if "TOKEN_KEY_IDS" in variables(one)]
+    assert len(told) == 5
+    assert all(one == told[0] for one in told)
+    assert len(render(told[0]).split(",")) == len(stage_settings(every_stage.stage).token_keys)
+
+
+@pytest.mark.parametrize(("stage", "guesses"), [("sandbox", "1000000"), ("dev", "100"), ("prod", "100")])
+def test_guesses_from_one_address_are_limited_by_stage(synthesised: Callable[[str], Templates], stage: str, guesses: str) -> None:
+    (identity,) = of_handler(synthesised(stage), "identity")
+    assert variables(identity)["LOGIN_GUESSES_PER_SOURCE"] == guesses
+
+
+def test_launch_addresses_come_from_whoever_starts_the_emulator(tmp_path: Path) -> None:
+    def told(stage: str) -> str:
+        folder = tmp_path / stage
+        build(str(folder), {"stage": stage, "launch-urls": '{"swipe": "http://127.0.0.1:1/swipe"}', **WITHOUT_BUNDLING})
+        (games,) = of_handler(read_templates(folder, stage), "games")
+        return str(variables(games)["LAUNCH_URLS"])
+
+    assert told("sandbox") == '{"swipe": "http://127.0.0.1:1/swipe"}'
+    assert told("prod") == "{}", "an argument of the command line must not send players elsewhere"
 
 
 @pytest.mark.parametrize("file", HANDLER_FILES)
@@ -50,7 +121,7 @@ def test_the_environment_is_exactly_what_the_settings_ask_for(every_stage: Templ
     functions = of_handler(every_stage, file)
     assert functions
     for function in functions:
-        environment = properties(function)["Environment"]["Variables"]
+        environment = variables(function)
         assert environment.keys() >= COMMON_ENVIRONMENT
         own = environment.keys() - COMMON_ENVIRONMENT
         assert own <= known, "set, but read by nobody"
@@ -149,10 +220,44 @@ def test_every_reserved_share_names_a_function(prod: Templates) -> None:
 
 
 def test_what_is_invoked_asynchronously_has_a_failure_destination(every_stage: Templates) -> None:
-    (audit,) = [name for name, function in every_stage.functions().items() if handler_file(function) == "ledger_audit"]
-    configs = [properties(one) for one in every_stage.of_type("AWS::Lambda::EventInvokeConfig").values()]
-    assert [(config["FunctionName"]["Ref"], config["Qualifier"]) for config in configs] == [(audit, "live")]
-    (queue,) = refers(configs[0]["DestinationConfig"]["OnFailure"]["Destination"])
+    """That is what a schedule starts: failures of the function and of the delivery end in one queue, one for each."""
+    scheduled = {
+        name for name, function in every_stage.functions().items() if handler_file(function) in {"ledger_audit", "rounds_report"}
+    }
+    aliases = every_stage.of_type("AWS::Lambda::Alias")
+    ends: dict[str, set[str]] = {}
+    for one in every_stage.of_type("AWS::Lambda::EventInvokeConfig").values():
+        assert properties(one)["Qualifier"] == "live"
+        ends[properties(one)["FunctionName"]["Ref"]] = refers(properties(one)["DestinationConfig"]["OnFailure"]["Destination"])
+    assert ends.keys() == scheduled
+    schedules = every_stage.of_type("AWS::Scheduler::Schedule").values()
+    assert len(schedules) == len(scheduled)
+    for schedule in schedules:
+        target = properties(schedule)["Target"]
+        (alias,) = refers(target["Arn"])
+        function = properties(aliases[alias])["FunctionName"]["Ref"]
+        assert refers(target["DeadLetterConfig"]) == ends[function]
+        assert every_stage.both()[next(iter(ends[function]))]["Type"] == "AWS::SQS::Queue"
+
+
+def test_the_rounds_are_reported_every_hour_and_the_ledger_audited_every_night(every_stage: Templates) -> None:
+    times = {properties(one)["ScheduleExpression"] for one in every_stage.of_type("AWS::Scheduler::Schedule").values()}
+    assert times == {"cron(0 3 * * ? *)", "cron(17 * * * ? *)"}
+
+
+def test_the_ledgers_stream_is_worked_off_with_bounds_and_nothing_is_dropped_in_silence(every_stage: Templates) -> None:
+    sources = [properties(one) for one in every_stage.of_type("AWS::Lambda::EventSourceMapping").values()]
+    (stream,) = [source for source in sources if "StartingPosition" in source]
+    assert "Ledger" in str(stream["EventSourceArn"])
+    assert stream["StartingPosition"] == "TRIM_HORIZON", "a new deployment must not skip what was played meanwhile"
+    assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert stream["BisectBatchOnFunctionError"] is True
+    assert 0 < stream["MaximumRetryAttempts"] <= 10
+    assert 0 < stream["MaximumRecordAgeInSeconds"] < 86_400, "the stream itself forgets after a day"
+    (queue,) = refers(stream["DestinationConfig"]["OnFailure"]["Destination"])
     assert every_stage.both()[queue]["Type"] == "AWS::SQS::Queue"
-    (schedule,) = every_stage.of_type("AWS::Scheduler::Schedule").values()
-    assert refers(properties(schedule)["Target"]["DeadLetterConfig"]) == {queue}
+    (only,) = stream["FilterCriteria"]["Filters"]
+    (prefix,) = json.loads(only["Pattern"])["dynamodb"]["Keys"]["pk"]["S"]
+    record = items.record_key(Reference("game:hub88", "x"))[items.KEY]["S"]
+    assert record.startswith(prefix["prefix"])
+    assert not items.wallet_key("x")[items.KEY]["S"].startswith(prefix["prefix"])

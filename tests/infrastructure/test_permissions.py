@@ -1,6 +1,4 @@
-from collections.abc import Mapping
-from typing import Any
-
+from tests.infrastructure.roles import exported
 from tests.infrastructure.templates import Templates, listed, properties, refers
 
 # Resource type whose policies may name the resource `*`, why, and the only actions that may stand there.
@@ -9,19 +7,7 @@ _WILDCARDS_WITH_A_REASON = {
     "AWS::IAM::Policy": "X-Ray and API Gateway logging know no resource; acknowledged at the role",
 }
 _WITHOUT_RESOURCES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
-
-
-def actions_of(templates: Templates, handler: str) -> set[str]:
-    """Actions that the role of one function allows."""
-    (function,) = [one for one in templates.functions().values() if properties(one)["Handler"] == f"handlers.{handler}.handler"]
-    role = properties(function)["Role"]["Fn::GetAtt"][0]
-    return {action for statement in statements_of(templates, role) for action in listed(statement["Action"])}
-
-
-def statements_of(templates: Templates, role: str) -> list[Mapping[str, Any]]:
-    policies = templates.of_type("AWS::IAM::Policy").values()
-    own = [properties(policy)["PolicyDocument"]["Statement"] for policy in policies if {"Ref": role} in properties(policy)["Roles"]]
-    return [statement for document in own for statement in document]
+_BLIND_IN_THE_EMULATOR = {"ses:SendEmail"}
 
 
 def test_no_policy_allows_an_action_by_wildcard(every_stage: Templates) -> None:
@@ -46,7 +32,8 @@ def test_wildcard_resources_stand_only_where_there_is_a_reason(every_stage: Temp
         resource = every_stage.both()[name]
         assert resource["Type"] in _WILDCARDS_WITH_A_REASON, name
         if resource["Type"] == "AWS::IAM::Policy" and {"Ref": gateway_role} not in properties(resource)["Roles"]:
-            assert set(listed(statement["Action"])) <= _WITHOUT_RESOURCES, name
+            known = _WITHOUT_RESOURCES | (_BLIND_IN_THE_EMULATOR if every_stage.stage == "sandbox" else set())
+            assert set(listed(statement["Action"])) <= known, name
 
 
 def test_no_role_carries_a_managed_policy(every_stage: Templates) -> None:
@@ -60,44 +47,11 @@ def test_nobody_may_delete_an_item(every_stage: Templates) -> None:
             assert action not in {"dynamodb:DeleteItem", "dynamodb:DeleteTable", "dynamodb:PartiQLDelete"}, name
 
 
-def test_only_who_posts_movements_writes_the_ledger(every_stage: Templates) -> None:
-    writers = set()
-    for function in every_stage.functions().values():
-        role = properties(function)["Role"]["Fn::GetAtt"][0]
-        for statement in statements_of(every_stage, role):
-            writes = set(listed(statement["Action"])) & {"dynamodb:PutItem", "dynamodb:UpdateItem"}
-            if writes and "Ledger" in str(statement["Resource"]):
-                assert writes == {"dynamodb:PutItem"}, "records and wallets are put on a condition, never changed in part"
-                writers.add(properties(function)["Handler"].split(".")[1])
-    assert writers == {"identity", "games", "provider_callback", "payment_worker"}
-
-
-def test_only_login_can_sign_a_token(every_stage: Templates) -> None:
-    signers = [
-        properties(function)["Handler"].split(".")[1]
-        for function in every_stage.functions().values()
-        if "kms:Sign" in actions_of(every_stage, properties(function)["Handler"].split(".")[1])
-    ]
-    assert signers == ["identity"]
-
-
-def test_the_webhook_cannot_touch_a_table(every_stage: Templates) -> None:
-    assert not any(action.startswith("dynamodb:") for action in actions_of(every_stage, "payment_webhook"))
-
-
-def test_the_audit_and_the_auditor_change_nothing(every_stage: Templates) -> None:
-    (auditor,) = [name for name in every_stage.of_type("AWS::IAM::Role") if name.startswith("Auditor")]
-    auditors = {action for statement in statements_of(every_stage, auditor) for action in listed(statement["Action"])}
-    for actions in (actions_of(every_stage, "ledger_audit"), auditors):
-        used = {action for action in actions if action.startswith("dynamodb:")}
-        assert used <= {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"}
-    assert {action for action in auditors if action.startswith("lambda:")} == {"lambda:InvokeFunction"}
-
-
 def test_each_key_use_goes_through_a_service(every_stage: Templates) -> None:
     for name, statement in every_stage.policies():
         if every_stage.both()[name]["Type"] == "AWS::IAM::Policy" and "kms:Decrypt" in listed(statement["Action"]):
-            assert "kms:ViaService" in str(statement["Condition"]), name
+            direct = exported(statement["Resource"]).startswith("PersonalKey")
+            assert ("kms:EncryptionContext:holds" if direct else "kms:ViaService") in str(statement["Condition"]), name
 
 
 def test_plain_http_is_refused_on_aws(aws_stage: Templates) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_sns as sns
-from constructs import IConstruct
 
 from infrastructure import findings
 from infrastructure.application import build
 from infrastructure.stages import STAGE_NAMES, UnknownStageError, stage_settings
-from tests.infrastructure.templates import Templates
+from tests.infrastructure.templates import Templates, acknowledged
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,12 +95,3 @@ def test_acknowledgements_give_reasons(tmp_path: Path) -> None:
     reasons = [reason for node in app.node.find_all() for reason in acknowledged(node) if not reason.startswith("Annotation")]
     assert len(reasons) > 20
     assert min(map(len, reasons)) > 40
-
-
-def acknowledged(node: IConstruct) -> list[str]:
-    key = cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
-    found: list[str] = []
-    for entry in node.node.metadata:
-        if entry.type == key:
-            found += [str(reason) for reason in entry.data.values()]
-    return found
