@@ -22,6 +22,8 @@ WORKERS_MAX = 24
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the folder made in it has a fixed owner and mode
 MEMORY_FREE_MIN = 3 * 1024**3
 PORT_MAX = 65_535
+MAILS_PATH = "/_ministack/ses/messages"
+"""Where the emulator shows the mails that its SES has taken."""
 
 
 class EmulatorError(Exception):

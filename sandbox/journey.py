@@ -1,34 +1,35 @@
-"""The journey: a player's first euro, over HTTP from outside, every answer compared with what it must be.
+"""The journey: a player's first evening, over HTTP from outside, every answer compared with what it must be.
 
 Provider and gateway are separate programs (`sandbox.provider`, `sandbox.gateway`), started here as a person would.
 """
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from sandbox import audit
+from sandbox.arrival import Arrival, Arrived
 from sandbox.environment import base
-from sandbox.player import Account, PlayerApi, RefusedError, Wallet
+from sandbox.mailbox import Mailbox, MailboxError
+from sandbox.player import Account, PlayerApi, RefusedError
 from sandbox.provider.hub88 import GAMES, scaled, unscaled
 from sandbox.stack import ROOT, Player, Stack
+from sandbox.teller import DeviationError, Teller
 from sandbox.wire import NoAnswerError
 
 PROGRAM_TIMEOUT_SECONDS = 45
 CREDIT_TIMEOUT_SECONDS = 30.0
 CURRENCY, GAME = "EUR", "hub88-clockwork-reels"
 DEPOSIT, BET, WIN, SECOND_BET = "100.00", "10.00", "25.50", "5.00"
-
-
-class DeviationError(Exception):
-    """Something answered differently from what it must; the message says what, where and how."""
 
 
 @dataclass(slots=True)
@@ -38,15 +39,16 @@ class Journey:
     stack: Stack
     stack_path: Path
     temp: Path
-    print_line: Any = print
-    _number: int = 0
+    print_line: Callable[[str], None] = print
+    _teller: Teller = field(init=False)
     _balance: Decimal = Decimal(0)
-    _player: PlayerApi = field(init=False)
-    _account: Account = field(init=False)
-    _wallet: Wallet = field(init=False)
+    _arrived: Arrived = field(init=False)
     _game: dict[str, Any] = field(init=False)
     _token: str = field(init=False, default="", repr=False)
     _user: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        self._teller = Teller(self.print_line)
 
     def walk(self) -> list[Player]:
         """Go all the way; gives two players that can log in.
@@ -56,33 +58,37 @@ class Journey:
 
         """
         try:
-            self._register()
-            self._deposit()
-            self._launch()
-            self._play()
-            self._refuse_tampering()
-            self._look_back()
-            self._audit()
-            second = PlayerApi(self.stack.apis.player).register(currency=CURRENCY)
-        except (RefusedError, NoAnswerError, audit.AuditError) as error:
-            raise DeviationError(f"after step {self._number}: {error}") from error
+            second = self._walk()
+        except (RefusedError, NoAnswerError, MailboxError, audit.AuditError) as error:
+            raise DeviationError(f"after step {self._teller.number}: {error}") from error
         except (KeyError, ValueError, TypeError) as error:
-            raise DeviationError(f"after step {self._number}: an answer is not of the expected form: {error!r}") from error
+            what = f"an answer is not of the expected form: {error!r}"
+            raise DeviationError(f"after step {self._teller.number}: {what}") from error
         except subprocess.TimeoutExpired as error:
-            raise DeviationError(f"after step {self._number}: {error.cmd[2]} did not end within {error.timeout:.0f} s") from error
-        return [_sample(self._account), _sample(second)]
+            what = f"{error.cmd[2]} did not end within {error.timeout:.0f} s"
+            raise DeviationError(f"after step {self._teller.number}: {what}") from error
+        return [_sample(self._arrived.account), _sample(second)]
+
+    def _walk(self) -> Account:
+        arrival = Arrival(self.stack, self._teller, CURRENCY)
+        self._arrived = arrival.walk(f"player-{secrets.token_hex(6)}@example.com")
+        self._deposit()
+        self._launch()
+        self._play()
+        self._refuse_tampering()
+        self._look_back()
+        self._audit()
+        arrival.leave_without_factor(self._arrived)
+        return PlayerApi(self.stack.apis.player).register(Mailbox(self.stack.mailbox), currency=CURRENCY)
+
+    @property
+    def _player(self) -> PlayerApi:
+        return self._arrived.api
 
     # ------------------------------------------------------------------ steps
 
-    def _register(self) -> None:
-        self._player = PlayerApi(self.stack.apis.player)
-        self._account = self._player.register(currency=CURRENCY)
-        self._show("register", f"POST /v1/players {self._account.email}", f"player {self._account.player_id}")
-        self._expect("the player logged in", self._player.log_in(self._account)["player_id"], self._account.player_id)
-        self._show("log in", "POST /v1/sessions", "a token signed by KMS, good for 10 minutes")
-        self._expect("the first balance", self._wallet.available, "0.00")
-
     def _deposit(self) -> None:
+        self._expect("the first balance", self._player.wallet().available, "0.00")
         key = str(uuid.uuid4())
         opened = self._player.open_deposit(DEPOSIT, CURRENCY, key)
         deposit_id = opened["deposit_id"]
@@ -91,11 +97,11 @@ class Journey:
         self._expect("the same Idempotency-Key's deposit", again["deposit_id"], deposit_id)
         said = self._outside("gateway", "standard", "pay", "--deposit", deposit_id, "--amount", DEPOSIT, "--copies", "2")
         self._expect("the gateway's two copies of one webhook", {one["status"] for one in said} <= {200, 202, 204}, True)
-        self._show("payment webhook", "signed payment.succeeded, sent twice", f"{said[0]['status']} kept, queued")
+        kept = f"{said[0]['status']} kept, queued"
+        self._show("payment webhook", "signed payment.succeeded, sent twice", kept, settled=False)
         shown = self._await_credit(deposit_id)
         self._balance += Decimal(DEPOSIT)
         self._show("credit", f"GET /v1/deposits/{deposit_id}", f"{shown['status']}, once")
-        self._expect_balance()
 
     def _launch(self) -> None:
         games = {game["game_id"]: game for game in self._player.games()}
@@ -103,8 +109,9 @@ class Journey:
         self._game = games[GAME]
         launched = self._player.launch(self._game["game_id"])
         self._token = launched["session_token"]
+        self._expect("a page of the provider's to play at", launched["launch_url"].startswith(self.stack.launch_api), True)
         where = f"POST /v1/games/{self._game['game_id']}/sessions"
-        self._show("launch a game", where, f"{self._game['name']}, session until {launched['expires_at']}")
+        self._show("launch a game", where, f"{self._game['name']}, at a URL that the provider gave")
 
     def _play(self) -> None:
         self._hub88("info", "whose token is this")
@@ -123,12 +130,11 @@ class Journey:
         self._hub88("rollback", "of that bet", "--reference", second, "--round", round_id)
 
     def _refuse_tampering(self) -> None:
-        said = self._provider("bet", "--amount", "1.00", "--tamper")
+        said = self._provider("bet", "--amount", "1.00", "--tamper", "--expect", "RS_ERROR_INVALID_SIGNATURE")
         answer = json.loads(said["answer"])
         self._expect("the status of a tampered bet", answer.get("status"), "RS_ERROR_INVALID_SIGNATURE")
         self._expect("what a tampered bet learns", sorted(answer.keys() & {"user", "currency", "balance"}), [])
         self._show("a tampered bet", "amount changed after signing", str(answer["status"]))
-        self._expect_balance()
 
     def _look_back(self) -> None:
         items = self._player.transactions()
@@ -137,13 +143,12 @@ class Journey:
         self._expect("the history, newest first", kinds[:5], ["rollback", "bet", "win", "bet", "deposit"])
 
     def _audit(self) -> None:
-        report = audit.run(self.stack, self._account.player_id)
+        report = audit.run(self.stack, self._arrived.account.player_id)
         self._expect("the audit's verdict", audit.is_clean(report), True, hint=report)
         recomputed = report["sums"][CURRENCY]["cash"]
         self._expect("the balance recomputed from the records", recomputed, f"{self._balance:.2f}", hint=report["sums"])
         told = f"{recomputed} {CURRENCY} recomputed, {report['records']} records, {report['mismatches']} mismatches"
         self._show("audit", "as the auditor, from the records", told)
-        self._expect_balance()
 
     # ---------------------------------------------------------------- helpers
 
@@ -155,7 +160,7 @@ class Journey:
                 return shown
             if time.monotonic() > end:
                 raise DeviationError(
-                    f"after step {self._number}: the deposit was not credited within {CREDIT_TIMEOUT_SECONDS:.0f} s,"
+                    f"after step {self._teller.number}: the deposit was not credited within {CREDIT_TIMEOUT_SECONDS:.0f} s,"
                     f" it is {shown['status']}"
                 )
             time.sleep(0.2)
@@ -169,7 +174,6 @@ class Journey:
         self._user = str(answer["user"])
         told = f"{answer['status']}, balance {unscaled(answer['balance'])} {answer['currency']}"
         self._show(f"Hub88 {action}", what, told)
-        self._expect_balance()
 
     def _provider(self, action: str, *options: str) -> dict[str, Any]:
         played = ("--token", self._token, "--currency", CURRENCY, "--game", GAMES[self._game["name"]])
@@ -194,25 +198,18 @@ class Journey:
             check=False,
         )
         if done.returncode != 0:
-            raise DeviationError(f"after step {self._number}: {program} {arguments[1]} failed: {done.stderr.strip()[-500:]}")
+            raise DeviationError(f"after step {self._teller.number}: {program} {arguments[1]} failed: {done.stderr.strip()[-500:]}")
         return json.loads(done.stdout)
 
-    def _show(self, name: str, asked: str, answered: str) -> None:
-        """Print a step, with the balance that the player is told after it."""
-        self._number += 1
-        balance = ""
-        if self._player.token:
-            self._wallet = self._player.wallet()
-            balance = f"\n      {'':<68} balance {self._wallet.available} {self._wallet.currency}"
-        self.print_line(f"  {self._number:2}  {name:<16} {asked:<49} → {answered}{balance}")
+    def _show(self, name: str, asked: str, answered: str, *, settled: bool = True) -> None:
+        """Print a step, with the balance that the player is told after it; unless money is on its way, that must be right."""
+        wallet = self._player.wallet()
+        self._teller.show(name, asked, answered, f"{wallet.available} {wallet.currency}")
+        if settled:
+            self._expect("the balance in the wallet", wallet.available, f"{self._balance:.2f}")
 
     def _expect(self, what: str, got: object, wanted: object, *, hint: object = None) -> None:
-        if got != wanted:
-            more = f" ({json.dumps(hint, default=str)[:800]})" if hint is not None else ""
-            raise DeviationError(f"after step {self._number}: {what} is {got!r} and must be {wanted!r}{more}")
-
-    def _expect_balance(self) -> None:
-        self._expect("the balance in the wallet", self._wallet.available, f"{self._balance:.2f}")
+        self._teller.expect(what, got, wanted, hint=hint)
 
 
 def _sample(account: Account) -> Player:

@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+from collections.abc import Mapping
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -11,9 +12,10 @@ from sandbox import aws
 
 RSA_BITS = 2048
 WEBHOOK_SECRET_BYTES = 24  # Standard Webhooks asks for 24 to 64
+SHARED_SECRET_BYTES = 32
 
 
-def new_provider_key() -> tuple[str, str]:
+def new_rsa_key() -> tuple[str, str]:
     """Make an RSA key pair; gives private and public key as PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -26,8 +28,13 @@ def new_webhook_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode()
 
 
-def hand_over(endpoint: str, hub88_secret_arn: str, public_keys: list[str], gateway_secret_arn: str, secret: str) -> None:
-    """Put the provider's public keys and the gateway's shared secret where the app looks for them."""
+def new_shared_secret() -> str:
+    """Make a secret that a provider and the house both sign with: 256 random bits in URL-safe base64."""
+    return secrets.token_urlsafe(SHARED_SECRET_BYTES)
+
+
+def hand_over(endpoint: str, values: Mapping[str, object]) -> None:
+    """Put values where the app looks for them, as an operator would: ARN of a secret → what it holds, as JSON."""
     manager = aws.client("secretsmanager", endpoint)
-    manager.put_secret_value(SecretId=hub88_secret_arn, SecretString=json.dumps({"public_keys": public_keys}))
-    manager.put_secret_value(SecretId=gateway_secret_arn, SecretString=json.dumps({"secrets": [secret]}))
+    for arn, value in values.items():
+        manager.put_secret_value(SecretId=arn, SecretString=json.dumps(value))

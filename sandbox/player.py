@@ -5,6 +5,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.authenticator import Authenticator
+from sandbox.mailbox import Mailbox
 from sandbox.wire import Answer, send
 
 
@@ -46,12 +48,25 @@ class Account:
     country: str
 
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+"""What the client calls itself unless told otherwise: the house shows a player on which devices he is logged in."""
+
+NEW_PLAYER = {"date_of_birth": "1990-05-17", "country": "MT", "currency": "EUR", "accepted_terms": "2026-11"}
+"""What a registration says besides address and password."""
+
+
 @dataclass(slots=True)
 class PlayerApi:
-    """A client of the player API; after `log_in` it carries the player's token."""
+    """A client of the player API; after `log_in` it carries the player's tokens, as a front-end keeps them."""
 
     base_url: str
     token: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    session_id: str = ""
+    device_token: str = field(default="", repr=False)
+    """Given at each login: a login with it is counted apart, so that nobody else's guesses lock this device out."""
+
+    user_agent: str = BROWSER
 
     def call(self, method: str, path: str, said: object = None, *, headers: dict[str, str] | None = None) -> Any:
         """Make one call and give its parsed answer.
@@ -64,40 +79,97 @@ class PlayerApi:
         answer = self.raw(method, path, None if said is None else json.dumps(said).encode(), headers=headers)
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - success
             raise RefusedError(answer)
-        return answer.json()
+        return answer.json() if answer.body else None
 
     def raw(self, method: str, path: str, body: bytes | None, *, headers: dict[str, str] | None = None) -> Answer:
         """Make one call with exactly these bytes."""
-        own = {"Accept": "application/json"}
+        own = {"Accept": "application/json", "User-Agent": self.user_agent}
         if body is not None:
             own["Content-Type"] = "application/json"
         if self.token:
             own["Authorization"] = f"Bearer {self.token}"
         return send(method, self.base_url + path, body=body, headers=own | (headers or {}))
 
-    def register(self, *, currency: str = "EUR", country: str = "MT", email: str = "") -> Account:
-        """Register a new made-up player with a random password."""
+    # ------------------------------------------------------------- identity
+
+    def apply(self, email: str, password: str, **changes: str) -> str:
+        """Ask for an account; gives the registration token, which goes with the code that is mailed."""
+        said = self.call("POST", "/v1/players", {"email": email, "password": password} | NEW_PLAYER | changes)
+        return str(said["registration_token"])
+
+    def verify(self, registration_token: str, code: str, password: str) -> Account:
+        """Confirm the address by its code: only now there is an account."""
+        said = self.call("POST", "/v1/players/verifications", {"registration_token": registration_token, "code": code})
+        return Account(said["player_id"], said["email"], password, said["currency"], said["country"])
+
+    def register(self, mailbox: Mailbox, *, currency: str = "EUR", country: str = "MT", email: str = "") -> Account:
+        """Register a new made-up player with a random password: apply, read the mail, confirm.
+
+        Raises:
+            MailboxError: when the mail does not come.
+
+        """
         email = email or f"player-{secrets.token_hex(6)}@example.com"
         password = secrets.token_urlsafe(18)
-        said = self.call(
-            "POST",
-            "/v1/players",
-            {
-                "email": email,
-                "password": password,
-                "date_of_birth": "1990-05-17",
-                "country": country,
-                "currency": currency,
-                "accepted_terms": "2026-11",
-            },
-        )
-        return Account(said["player_id"], email, password, currency, country)
+        seen = mailbox.seen(email)
+        token = self.apply(email, password, currency=currency, country=country)
+        return self.verify(token, mailbox.await_code(email, after=seen), password)
 
-    def log_in(self, account: Account) -> dict[str, Any]:
-        """Log in and keep the access token; gives the answer."""
-        said: dict[str, Any] = self.call("POST", "/v1/sessions", {"email": account.email, "password": account.password})
-        self.token = said["access_token"]
+    def log_in(self, account: Account, code: str = "") -> dict[str, Any]:
+        """Log in, with the second factor's `code` where one is enrolled, and keep the tokens; gives the answer."""
+        asked = {"email": account.email, "password": account.password}
+        asked |= {"code": code} if code else {}
+        asked |= {"device_token": self.device_token} if self.device_token else {}
+        said: dict[str, Any] = self.call("POST", "/v1/sessions", asked)
+        self.device_token = said["device_token"]
+        return self._keep(said)
+
+    def refresh(self) -> dict[str, Any]:
+        """Exchange the refresh token for a new pair of tokens; each is good once."""
+        return self._keep(self.call("POST", "/v1/sessions/refresh", {"refresh_token": self.refresh_token}))
+
+    def _keep(self, said: dict[str, Any]) -> dict[str, Any]:
+        self.token, self.refresh_token, self.session_id = said["access_token"], said["refresh_token"], said["session_id"]
         return said
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Read where the player is logged in."""
+        items: list[dict[str, Any]] = self.call("GET", "/v1/sessions")["items"]
+        return items
+
+    def end_session(self, session_id: str = "current") -> None:
+        """End one session: this one (log out), or another."""
+        self.call("DELETE", f"/v1/sessions/{session_id}")
+
+    def end_all_sessions(self) -> None:
+        """Log out everywhere."""
+        self.call("DELETE", "/v1/sessions")
+
+    def step_up(self, *, code: str = "", password: str = "") -> None:
+        """Show once more who it is, by the second factor's code or by the password, for the routes that ask for it."""
+        self.call("POST", "/v1/sessions/current/step-up", {"code": code} if code else {"password": password})
+
+    def enrol_factor(self) -> tuple[Authenticator, list[str]]:
+        """Enrol a second factor; gives the authenticator and the recovery codes."""
+        authenticator = Authenticator(self.call("POST", "/v1/players/me/factor", {})["secret"])
+        said = self.call("POST", "/v1/players/me/factor/confirmations", {"code": authenticator.code()})
+        return authenticator, list(said["recovery_codes"])
+
+    def remove_factor(self) -> None:
+        """Take the second factor off."""
+        self.call("DELETE", "/v1/players/me/factor")
+
+    def profile(self) -> dict[str, Any]:
+        """Read what the house knows of the player."""
+        said: dict[str, Any] = self.call("GET", "/v1/players/me")
+        return said
+
+    def change_password(self, account: Account, new_password: str) -> None:
+        """Change the password; every session ends."""
+        said = {"current_password": account.password, "new_password": new_password}
+        self.call("POST", "/v1/players/me/password", said)
+
+    # ------------------------------------------------------- money and play
 
     def wallet(self) -> Wallet:
         """Read the balances."""

@@ -12,16 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from sandbox import aws, deploy, emulator, function_logs, keys
+from sandbox import aws, deploy, emulator, function_logs, keys, staff
 from sandbox.environment import ACCOUNT, REGION, forget_credentials
-from sandbox.journey import DeviationError, Journey
+from sandbox.journey import Journey
 from sandbox.loopback import NotLoopbackError
+from sandbox.provider import launch_server
 from sandbox.screen import Screen
 from sandbox.setup import EMULATOR_VENV, NODE_MODULES, VENV, SetupError, node_home
 from sandbox.stack import ROOT, Gateway, Provider, Stack, Staff, state_folder
+from sandbox.teller import DeviationError
 
 DEFAULT_PORT = 4566
 EMULATOR_GONE_POLL_SECONDS = 0.5
+STAFF_ROLES = {"auditor": "AuditorRoleArn", "support": "SupportRoleArn", "games": "GamesStaffRoleArn"}
+"""Staff member → output that names the role."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -83,7 +88,7 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
     """Run a sandbox and give it, deployed and with its keys in place; leaving ends and removes everything but the logs.
 
     Raises:
-        RunError, EmulatorError, DeployError: with the sentence to show.
+        RunError, EmulatorError, DeployError, StaffError: with the sentence to show.
 
     """
     with contextlib.ExitStack() as stays:
@@ -93,7 +98,8 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
         stays.callback(settings.stack_path.unlink, missing_ok=True)
         emulator.require_free_port(settings.port)
         found = tools()
-        with screen.phase("emulator and templates"), deploy.synth(found, place) as synth:
+        launcher = stays.enter_context(launch_server.running())
+        with screen.phase("emulator and templates"), deploy.synth(found, place, launcher.urls) as synth:
             log = place.logs / "emulator.log"
             scratch = emulator.scratch_folder(settings.state)
             up = emulator.running(found.emulator_python, settings.port, scratch, log)
@@ -103,8 +109,9 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
         deploy.prune(place.assembly)
         with screen.phase("deploy"):
             outputs = deploy.deploy(found, place, endpoint, screen.detail)
-        with screen.phase("keys"):
-            stack = _hand_over_keys(endpoint, outputs, place.assembly)
+        with screen.phase("keys and games"):
+            stack = _hand_over_keys(endpoint, outputs, place.assembly, launcher)
+            staff.import_games(stack)
         stack.write(settings.stack_path)
         yield stack
 
@@ -148,21 +155,39 @@ def _only_one(state: Path) -> Iterator[None]:
             lock.truncate(0)
 
 
-def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path) -> Stack:
-    private, public = keys.new_provider_key()
-    secret = keys.new_webhook_secret()
+def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, launcher: launch_server.Desk) -> Stack:
+    """Make the keys of the outside world, and give each side its half."""
+    provider_private, provider_public = keys.new_rsa_key()
+    house_private, house_public = keys.new_rsa_key()
+    shared = {"swipe": keys.new_shared_secret(), "action_batch": keys.new_shared_secret()}
+    launch = {name: keys.new_shared_secret() for name in shared}  # the other way round, another secret
+    webhook = keys.new_webhook_secret()
+    held = {
+        "Hub88SecretArn": {"public_keys": [provider_public], "launch_private_key": house_private, "operator_id": 1},
+        "SwipeSecretArn": {"secrets": [shared["swipe"]], "launch_secret": launch["swipe"], "cid": "house", "ext_cid": "sandbox"},
+        "ActionBatchSecretArn": {
+            "secrets": [shared["action_batch"]],
+            "launch_secret": launch["action_batch"],
+            "casino_id": "sandbox",
+        },
+        "StandardGatewaySecretArn": {"secrets": [webhook]},
+    }
+    keys.hand_over(endpoint, {outputs[name]: value for name, value in held.items()})
+    launcher.trust(house_public, launch)
     apis = deploy.apis(endpoint, outputs)
-    keys.hand_over(endpoint, outputs["Hub88SecretArn"], [public], outputs["StandardGatewaySecretArn"], secret)
+    providers = {name: Provider(f"{apis.provider}/v1/{name}", secret=secret) for name, secret in shared.items()}
     return Stack(
         endpoint=endpoint,
         region=REGION,
         account=ACCOUNT,
         stage=deploy.STAGE,
         apis=apis,
-        providers={"hub88": Provider(f"{apis.provider}/v1/hub88", private)},
-        gateways={"standard": Gateway(f"{apis.webhook}/v1/payments/standard", secret)},
+        mailbox=f"{endpoint}{emulator.MAILS_PATH}",
+        launch_api=launcher.url,
+        providers={"hub88": Provider(f"{apis.provider}/v1/hub88", private_key=provider_private), **providers},
+        gateways={"standard": Gateway(f"{apis.webhook}/v1/payments/standard", webhook)},
         players=[],
-        staff=[Staff("auditor", outputs["AuditorRoleArn"])],
+        staff=[Staff(name, outputs[role]) for name, role in STAFF_ROLES.items()],
         resources=outputs,
         left_out=deploy.left_out(assembly),
     )
@@ -204,7 +229,7 @@ def main(*, once: bool) -> int:
                 _stay(settings, stack, screen)
             screen.say("ending")
             _deafen()
-    except (RunError, emulator.EmulatorError, deploy.DeployError, NotLoopbackError, *aws.ERRORS) as error:
+    except (RunError, emulator.EmulatorError, deploy.DeployError, staff.StaffError, NotLoopbackError, *aws.ERRORS) as error:
         screen.say(f"FAILED: {error}")
         return 1
     except DeviationError as error:
@@ -230,6 +255,7 @@ def _stay(settings: Settings, stack: Stack, screen: Screen) -> None:
     screen.plain("")
     for name, url in dataclasses.asdict(stack.apis).items():
         screen.plain(f"  {name:<9} {url}")
+    screen.plain(f"  {'mails':<9} .venv/bin/python -m sandbox.mailbox")
     screen.plain(f"  {'keys':<9} {settings.stack_path}")
     screen.say("up until Ctrl-C")
     port = settings.port

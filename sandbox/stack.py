@@ -27,10 +27,14 @@ class Apis:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A game provider as it sees itself: where to call, and the private key (PEM) it signs with."""
+    """A game provider as it sees itself: where to call, and what it signs with.
+
+    Either `private_key` (PEM, its own) or `secret` (which the house holds as well), never both; the file holds the one that is.
+    """
 
     base_url: str
-    private_key: str = field(repr=False)
+    private_key: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A sample player that can log in."""
+    """A sample player that can log in with address and password."""
 
     player_id: str
     email: str
@@ -78,6 +82,12 @@ class Stack:
     account: str
     stage: str
     apis: Apis
+    mailbox: str
+    """Where the mails that were sent can be read: the emulator's own view of its SES."""
+
+    launch_api: str
+    """Where the providers' launch APIs listen: each below a path of its provider's name."""
+
     providers: dict[str, Provider]
     gateways: dict[str, Gateway]
     players: list[Player]
@@ -91,9 +101,16 @@ class Stack:
         draft.unlink(missing_ok=True)
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(self), file, indent=2)
+            json.dump(self.as_json(), file, indent=2)
             file.write("\n")
         draft.replace(path)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what the file holds."""
+        said = asdict(self)
+        for name, provider in said["providers"].items():
+            said["providers"][name] = {key: value for key, value in provider.items() if value}
+        return said
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -123,11 +140,10 @@ class Stack:
         """
         members = _members(cls, said, "stack")
         stack = cls(
-            **{name: _text(members[name], name) for name in ("endpoint", "region", "account", "stage")},
+            **{name: _text(members[name], name) for name in ("endpoint", "region", "account", "stage", "mailbox", "launch_api")},
             apis=_record(Apis, members["apis"], "apis"),
             providers={
-                name: _record(Provider, one, f"providers.{name}")
-                for name, one in _mapping(members["providers"], "providers").items()
+                name: _provider(one, f"providers.{name}") for name, one in _mapping(members["providers"], "providers").items()
             },
             gateways={
                 name: _record(Gateway, one, f"gateways.{name}") for name, one in _mapping(members["gateways"], "gateways").items()
@@ -139,6 +155,8 @@ class Stack:
         )
         for url in (
             stack.endpoint,
+            stack.mailbox,
+            stack.launch_api,
             *asdict(stack.apis).values(),
             *(provider.base_url for provider in stack.providers.values()),
             *(gateway.webhook_url for gateway in stack.gateways.values()),
@@ -194,6 +212,14 @@ def _members(kind: type, said: Any, name: str) -> dict[str, Any]:
         odd = ", ".join(sorted(wanted ^ got.keys()))
         raise StackFileError(f"stack.json: {name} does not fit at {odd}; start the sandbox again.")
     return got
+
+
+def _provider(said: Any, name: str) -> Provider:
+    signs_with = "secret" if "secret" in _mapping(said, name) else "private_key"
+    wanted, got = {"base_url", signs_with}, said.keys()
+    if wanted != got:
+        raise StackFileError(f"stack.json: {name} does not fit at {', '.join(sorted(wanted ^ got))}; start the sandbox again.")
+    return Provider(**{key: _text(value, f"{name}.{key}") for key, value in said.items()})
 
 
 def _record(kind: type[T], said: Any, name: str) -> T:

@@ -4,14 +4,17 @@ import argparse
 import base64
 import json
 import uuid
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from sandbox.wire import Answer, send
+from sandbox.provider.line import Exchange, Message, Outcome, Verdict, exchange
+from sandbox.provider.table import Recovery, Seat, Turn
+from sandbox.stack import Provider
+from sandbox.wire import Answer
 
 AMOUNT_PLACES = 5
 GAMES = {"Clockwork Reels": "cwk_clockworkreels", "Harbour Roulette": "hbr_liveroulette"}
@@ -25,15 +28,9 @@ PATHS = {
     "win": "/transaction/win",
     "rollback": "/transaction/rollback",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One call and its answer, as they went over the wire."""
-
-    url: str
-    body: bytes
-    answer: Answer
+ACTIONS = tuple(sorted(PATHS))
+OPEN_STATUSES = {"RS_ERROR_UNKNOWN", "RS_ERROR_TIMEOUT"}
+"""What a provider reads as "nobody knows": a rollback follows."""
 
 
 def scaled(amount: str) -> int:
@@ -60,10 +57,15 @@ def unscaled(units: int) -> str:
 
 def sign(private_key_pem: str, body: bytes) -> str:
     """Sign raw bytes: base64 of RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2)."""
-    key = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
+    return base64.b64encode(_private_key(private_key_pem).sign(body, padding.PKCS1v15(), hashes.SHA256())).decode()
+
+
+@lru_cache(maxsize=8)
+def _private_key(pem: str) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("Hub88 signs with an RSA key")
-    return base64.b64encode(key.sign(body, padding.PKCS1v15(), hashes.SHA256())).decode()
+    return key
 
 
 def request(action: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -86,22 +88,86 @@ def request(action: str, options: argparse.Namespace) -> dict[str, Any]:
     return said
 
 
+def message(base_url: str, private_key_pem: str, path: str, body: bytes, *, signature: str | None = None) -> Message:
+    """Build the POST of a body to a path below the casino's; `signature` replaces the true one."""
+    signed = signature if signature is not None else sign(private_key_pem, body)
+    return Message("POST", base_url + path, body, {"Content-Type": "application/json", "X-Hub88-Signature": signed})
+
+
 def call(base_url: str, private_key_pem: str, action: str, body: bytes, *, signature: str | None = None) -> Exchange:
     """Post a body with its signature; `signature` replaces the true one, to see it refused."""
-    url = base_url + PATHS[action]
-    headers = {
-        "Content-Type": "application/json",
-        "X-Hub88-Signature": signature if signature is not None else sign(private_key_pem, body),
-    }
-    return Exchange(url, body, send("POST", url, body=body, headers=headers))
+    return exchange(message(base_url, private_key_pem, PATHS[action], body, signature=signature))
+
+
+class Hub88:
+    """The dialect for playing rounds."""
+
+    games = GAMES
+    recovery = Recovery.ROLLBACK
+    repeats_bets = True
+    funds_word = "RS_ERROR_NOT_ENOUGH_MONEY"
+
+    def bet(self, seat: Seat, turn: Turn) -> Message:
+        """Build a bet."""
+        return _message(seat, "bet", words(seat, "bet", turn))
+
+    def win(self, seat: Seat, turn: Turn) -> Message:
+        """Build a win on `turn.reference`."""
+        return _message(seat, "win", words(seat, "win", turn))
+
+    def rollback(self, seat: Seat, turn: Turn) -> Message:
+        """Build a rollback, which names neither amount nor currency."""
+        return _message(seat, "rollback", words(seat, "rollback", turn))
+
+    def both(self, seat: Seat, bet: Turn, win: Turn) -> Message | None:  # noqa: ARG002 - the dialect has no such call
+        """Say that bet and win are two calls."""
+        return None
+
+    def read(self, seat: Seat, answer: Answer) -> Verdict:  # noqa: ARG002 - the same in every currency
+        """Read an answer: HTTP 200 with a status that is known is final, everything else is open."""
+        try:
+            said = answer.json()
+        except ValueError:
+            said = None
+        if answer.status != 200 or not isinstance(said, dict):  # noqa: PLR2004 - OK
+            return Verdict(Outcome.OPEN, f"HTTP {answer.status}")
+        word = str(said.get("status", ""))
+        if word == "RS_OK":
+            units = said.get("balance")
+            if type(units) is not int:
+                return Verdict(Outcome.OPEN, "RS_OK without a balance")
+            return Verdict(Outcome.STANDS, word, Decimal(unscaled(units)))
+        return Verdict(Outcome.OPEN if word in OPEN_STATUSES or not word else Outcome.REFUSED, word)
+
+    def is_late_original(self, verdict: Verdict) -> bool:
+        """Say whether a bet was turned away because its rollback had come first."""
+        return verdict.word == "RS_ERROR_DUPLICATE_TRANSACTION"
+
+
+SPEAKER = Hub88()
+
+
+def words(seat: Seat, action: str, turn: Turn) -> dict[str, Any]:
+    """Build the JSON of a bet, win or rollback."""
+    said: dict[str, Any] = {"request_uuid": str(uuid.uuid4()), "token": seat.token, "game_code": seat.game_code}
+    said |= {"transaction_uuid": turn.transaction_id, "round": turn.round_id, "round_closed": turn.closes}
+    if action != "bet":
+        said["reference_transaction_uuid"] = turn.reference
+    if action != "rollback":
+        said |= {"amount": scaled(f"{turn.amount:f}"), "currency": seat.currency, "is_free": False}
+        said |= {"user": seat.player_id, "supplier_user": SUPPLIER_USER}
+    return said
+
+
+def _message(seat: Seat, action: str, said: dict[str, Any]) -> Message:
+    body = json.dumps(said, separators=(",", ":")).encode()
+    return message(seat.provider.base_url, seat.provider.private_key, PATHS[action], body)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line of this dialect."""
-    parser.add_argument("action", choices=sorted(PATHS))
-    parser.add_argument("--token", required=True, help="the game session's token, from the launch")
+    """Describe the command line of a single call."""
+    parser.add_argument("--token", default="", help="the game session's token, from the launch")
     parser.add_argument("--amount", default="1.00", help="in main units, as a decimal (bet, win)")
-    parser.add_argument("--currency", default="EUR")
     parser.add_argument("--game", default=GAMES["Clockwork Reels"], help="the provider's code of the game")
     parser.add_argument("--user", default="", help="the casino's name of the player (bet, win); asked with info if left out")
     parser.add_argument("--round", default="", help="the round's id; a new one if left out")
@@ -113,13 +179,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tamper", action="store_true", help="change the amount (or the round) after signing")
 
 
-def run(base_url: str, private_key_pem: str, options: argparse.Namespace) -> Exchange:
+def check(options: argparse.Namespace) -> str:
+    """Say what the command line lacks; nothing when it is complete."""
+    if not options.token:
+        return "--token is needed: the session's, from the launch"
+    if options.action in {"win", "rollback"} and not options.reference:
+        return f"--reference is needed: a {options.action} is about a transaction"
+    return ""
+
+
+def run(provider: Provider, options: argparse.Namespace) -> Exchange:
     """Make the call that the command line asks for.
 
     Raises:
         ValueError: for an amount that the wire cannot carry, or when the casino does not say whose the token is.
 
     """
+    base_url, private_key_pem = provider.base_url, provider.private_key
     if options.action in {"bet", "win"} and not options.user:
         options.user = _whose(base_url, private_key_pem, options)
     said = request(options.action, options)

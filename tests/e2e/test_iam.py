@@ -1,6 +1,7 @@
 """IAM is enforced: a function can do what its role grants and nothing else."""
 
 import time
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,25 +12,56 @@ from sandbox.player import RefusedError
 from sandbox.stack import Stack
 from tests.e2e import world
 
-LEDGER, PLAYERS, CASHIER = "LedgerTableName", "PlayersTableName", "CashierTableName"
-# Function → tables that it must not even read.
-STRANGERS = {
-    "identity": [CASHIER],
-    "wallet": [PLAYERS, CASHIER],
-    "games": [PLAYERS, CASHIER],
-    "deposits": [PLAYERS],
-    "provider-hub88": [PLAYERS, CASHIER],
-    "payment-webhook": [LEDGER, PLAYERS, CASHIER],
-    "payment-worker": [PLAYERS],
-    "ledger-audit": [PLAYERS, CASHIER],
+LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES = (
+    *("LedgerTableName", "PlayersTableName", "CashierTableName", "SessionsTableName", "GamesTableName"),
+)
+EVERY_TABLE = {LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES}
+WITHOUT_SORT_KEY = {LEDGER, SESSIONS}
+# Function → tables that it reads. It must not even read any other.
+READS = {
+    "identity": {PLAYERS, SESSIONS, LEDGER},
+    "account": {PLAYERS, SESSIONS, LEDGER},
+    "identity-staff": {PLAYERS, SESSIONS, LEDGER},
+    "mailer": set[str](),
+    "wallet": {LEDGER, SESSIONS},
+    "games": {LEDGER, SESSIONS, GAMES},
+    "games-staff": {GAMES, LEDGER},
+    "rounds-worker": {GAMES, LEDGER},
+    "rounds-report": {GAMES},
+    "deposits": {CASHIER, LEDGER, SESSIONS},
+    "provider-hub88": {LEDGER, GAMES},
+    "provider-swipe": {LEDGER, GAMES},
+    "provider-action-batch": {LEDGER, GAMES},
+    "payment-webhook": set[str](),
+    "payment-worker": {LEDGER, CASHIER},
+    "ledger-audit": {LEDGER},
 }
-READ_ONLY = ["wallet", "deposits", "payment-webhook", "ledger-audit"]
+# Table → who may put items into it: nobody else can, whatever is done to them.
+WRITERS = {
+    LEDGER: {
+        *("identity", "account", "identity-staff", "games", "payment-worker"),
+        *("provider-hub88", "provider-swipe", "provider-action-batch"),
+    },
+    PLAYERS: {"identity", "account", "identity-staff"},
+    SESSIONS: {"identity", "account", "identity-staff"},
+    CASHIER: {"deposits", "payment-worker"},
+    GAMES: {"games", "games-staff", "rounds-worker"},
+}
+SIGNS_TOKENS, OPENS_PERSONAL_DATA, SENDS_MAIL = {"identity"}, {"identity", "account"}, {"mailer"}
+# Secret → who reads it. A launch is asked for with the provider's own key.
+READ_SECRETS = {
+    "Hub88SecretArn": {"provider-hub88", "games"},
+    "SwipeSecretArn": {"provider-swipe", "games"},
+    "ActionBatchSecretArn": {"provider-action-batch", "games"},
+    "StandardGatewaySecretArn": {"payment-webhook"},
+}
+QUERY = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "PROBE"}}}
 DENIED = ("AccessDeniedException", "AccessDenied")
 
 
 def key_of(table: str) -> dict[str, Any]:
     key = {"pk": {"S": "PROBE"}}
-    return key if table == LEDGER else key | {"sk": {"S": "PROBE"}}
+    return key if table in WITHOUT_SORT_KEY else key | {"sk": {"S": "PROBE"}}
 
 
 def denied(call: Any, **arguments: Any) -> bool:
@@ -39,19 +71,61 @@ def denied(call: Any, **arguments: Any) -> bool:
 
 
 def as_function(stack: Stack, name: str, service: str) -> Any:
-    return aws.client(service, stack.endpoint, aws.take_role(stack.endpoint, world.role_of(stack, name), "probe"))
+    return client_of(stack.endpoint, world.role_of(stack, name), service)
 
 
-def test_the_list_below_is_complete() -> None:
-    assert STRANGERS.keys() == set(world.FUNCTIONS)
+@cache
+def client_of(endpoint: str, role: str, service: str) -> Any:
+    return aws.client(service, endpoint, keys_of(endpoint, role))
+
+
+@cache
+def keys_of(endpoint: str, role: str) -> dict[str, str]:
+    return aws.take_role(endpoint, role, "probe")  # good for a quarter of an hour: longer than this module takes
+
+
+def test_the_lists_above_are_complete() -> None:
+    assert READS.keys() == set(world.FUNCTIONS)
+    named = set().union(*WRITERS.values(), *READ_SECRETS.values(), SIGNS_TOKENS, OPENS_PERSONAL_DATA, SENDS_MAIL)
+    assert named <= set(world.FUNCTIONS)
+
+
+def test_these_are_all_functions_that_there_are(stack: Stack) -> None:
+    pages = aws.client("lambda", stack.endpoint).get_paginator("list_functions").paginate()
+    prefix = f"countroom-{stack.stage}-"
+    found = {one["FunctionName"].removeprefix(prefix) for page in pages for one in page["Functions"]}
+    assert {name for name in found if not name.startswith("Countroom")} == set(world.FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", world.FUNCTIONS)
 def test_a_function_cannot_read_tables_of_other_rooms(stack: Stack, name: str) -> None:
     dynamodb = as_function(stack, name, "dynamodb")
-    for table in STRANGERS[name]:
-        assert denied(dynamodb.get_item, TableName=stack.resources[table], Key=key_of(table))
-        assert denied(dynamodb.put_item, TableName=stack.resources[table], Item=key_of(table))
+    for table in EVERY_TABLE - READS[name]:
+        assert denied(dynamodb.get_item, TableName=stack.resources[table], Key=key_of(table)), table
+        assert denied(dynamodb.query, TableName=stack.resources[table], **QUERY), table
+        assert denied(dynamodb.scan, TableName=stack.resources[table]), table
+
+
+@pytest.mark.parametrize("table", sorted(EVERY_TABLE))
+def test_only_the_rooms_own_functions_write_a_table(stack: Stack, table: str) -> None:
+    name = stack.resources[table]
+    put = {"Put": {"TableName": name, "Item": key_of(table)}}
+    change = {"UpdateExpression": "SET x = :x", "ExpressionAttributeValues": {":x": {"S": "x"}}}
+    update = {"Update": {"TableName": name, "Key": key_of(table)} | change}
+    for function in set(world.FUNCTIONS) - WRITERS[table]:
+        dynamodb = as_function(stack, function, "dynamodb")
+        assert denied(dynamodb.put_item, TableName=name, Item=key_of(table)), function
+        assert denied(dynamodb.update_item, TableName=name, Key=key_of(table), **change), function
+        for write in (put, update):
+            assert denied(dynamodb.transact_write_items, TransactItems=[write]), function
+
+
+@pytest.mark.parametrize("name", world.FUNCTIONS)
+def test_who_is_in_is_never_forgotten(stack: Stack, name: str) -> None:
+    """No function can take an access item away, or change it otherwise than by putting the next version of it."""
+    dynamodb, table = as_function(stack, name, "dynamodb"), stack.resources[SESSIONS]
+    assert denied(dynamodb.delete_item, TableName=table, Key=key_of(SESSIONS))
+    assert denied(dynamodb.delete_item, TableName=stack.resources[PLAYERS], Key=key_of(PLAYERS))
 
 
 @pytest.mark.parametrize("name", world.FUNCTIONS)
@@ -65,27 +139,49 @@ def test_no_function_deletes_or_updates_a_record(stack: Stack, name: str) -> Non
     assert denied(dynamodb.update_item, TableName=table, Key=key_of(LEDGER), **update)
 
 
-@pytest.mark.parametrize("name", READ_ONLY)
-def test_who_only_reads_the_ledger_cannot_write_it(stack: Stack, name: str) -> None:
-    dynamodb = as_function(stack, name, "dynamodb")
-    assert denied(dynamodb.put_item, TableName=stack.resources[LEDGER], Item=key_of(LEDGER))
-    put = {"Put": {"TableName": stack.resources[LEDGER], "Item": key_of(LEDGER)}}
-    assert denied(dynamodb.transact_write_items, TransactItems=[put])
-
-
-def test_secrets_and_keys_are_for_those_who_need_them(stack: Stack) -> None:
-    hub88, standard = stack.resources["Hub88SecretArn"], stack.resources["StandardGatewaySecretArn"]
+@pytest.mark.parametrize("secret", sorted(READ_SECRETS))
+def test_a_secret_is_for_those_who_need_it(stack: Stack, secret: str) -> None:
     for name in world.FUNCTIONS:
         manager = as_function(stack, name, "secretsmanager")
-        if name != "provider-hub88":
-            assert denied(manager.get_secret_value, SecretId=hub88), name
-        if name != "payment-webhook":
-            assert denied(manager.get_secret_value, SecretId=standard), name
-        assert denied(manager.put_secret_value, SecretId=hub88, SecretString="{}"), name
-    signing = {"KeyId": world.token_key(stack), "Message": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}
-    for name in world.FUNCTIONS:
-        if name != "identity":
-            assert denied(as_function(stack, name, "kms").sign, **signing), name
+        if name not in READ_SECRETS[secret]:
+            assert denied(manager.get_secret_value, SecretId=stack.resources[secret]), name
+        assert denied(manager.put_secret_value, SecretId=stack.resources[secret], SecretString="{}"), name
+
+
+@pytest.mark.parametrize("name", world.FUNCTIONS)
+def test_keys_are_for_those_who_need_them(stack: Stack, name: str) -> None:
+    kms, personal = as_function(stack, name, "kms"), world.personal_key(stack)
+    if name not in SIGNS_TOKENS:
+        signing = {"Message": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}
+        for key in world.token_keys(stack):
+            assert denied(kms.sign, KeyId=key, **signing)
+    if name not in OPENS_PERSONAL_DATA:
+        context = {"player_id": "pl_x", "holds": "profile"}
+        sealed = aws.client("kms", stack.endpoint).encrypt(KeyId=personal, Plaintext=b"x", EncryptionContext=context)
+        assert denied(kms.decrypt, KeyId=personal, CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext=context)
+        assert denied(kms.encrypt, KeyId=personal, Plaintext=b"x", EncryptionContext=context)
+
+
+@pytest.mark.parametrize("name", sorted(set(world.FUNCTIONS) - SENDS_MAIL))
+def test_only_the_mailer_sends_mail(stack: Stack, name: str) -> None:
+    text = {"Data": "x"}
+    mail = {
+        "FromEmailAddress": world.configuration(stack, "mailer")["Environment"]["Variables"]["MAIL_SENDER"],
+        "Destination": {"ToAddresses": ["a@example.com"]},
+        "Content": {"Simple": {"Subject": text, "Body": {"Text": text}}},
+    }
+    assert denied(as_function(stack, name, "sesv2").send_email, **mail)
+
+
+@pytest.mark.parametrize(("role", "own"), [("support", "SupportFunctionName"), ("games", "GamesStaffFunctionName")])
+def test_a_member_of_staff_may_invoke_one_function_and_nothing_else(stack: Stack, role: str, own: str) -> None:
+    session = aws.take_role(stack.endpoint, stack.role(role), "probe")
+    functions = aws.client("lambda", stack.endpoint, session)
+    for other in {"AuditFunctionName", "SupportFunctionName", "GamesStaffFunctionName"} - {own}:
+        assert denied(functions.invoke, FunctionName=stack.resources[other], Payload=b"{}")
+    dynamodb = aws.client("dynamodb", stack.endpoint, session)
+    for table in EVERY_TABLE:
+        assert denied(dynamodb.get_item, TableName=stack.resources[table], Key=key_of(table))
 
 
 def test_unknown_keys_are_refused(stack: Stack) -> None:

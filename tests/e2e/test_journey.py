@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from sandbox import keys
-from sandbox.journey import DeviationError, Journey
+from sandbox.journey import Journey
 from sandbox.player import Account, PlayerApi
 from sandbox.stack import ROOT, Stack
+from sandbox.teller import DeviationError
 from tests.e2e import world
 from tests.e2e.conftest import Sandbox
 
@@ -54,8 +55,8 @@ def test_the_journey_reaches_its_end(sandbox: Sandbox, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("whose", "complaint"),
     [
-        ("gateways", "step 3: the gateway's two copies"),
-        ("providers", "step 6: the status of the info .* 'RS_ERROR_INVALID_SIGNATURE'"),
+        ("gateways", "step 11: the gateway's two copies"),
+        ("providers", "step 14: provider info failed: .*RS_ERROR_INVALID_SIGNATURE"),
     ],
 )
 def test_the_journey_stops_at_the_first_deviation(sandbox: Sandbox, tmp_path: Path, whose: str, complaint: str) -> None:
@@ -64,7 +65,7 @@ def test_the_journey_stops_at_the_first_deviation(sandbox: Sandbox, tmp_path: Pa
     if whose == "gateways":
         said["gateways"]["standard"]["secret"] = keys.new_webhook_secret()
     else:
-        said["providers"]["hub88"]["private_key"] = keys.new_provider_key()[0]
+        said["providers"]["hub88"]["private_key"] = keys.new_rsa_key()[0]
     stack = Stack.from_json(said)
     stack.write(tmp_path / "stack.json")
     with pytest.raises(DeviationError, match=complaint):
@@ -91,6 +92,16 @@ def test_the_gateway_is_a_program_of_its_own(sandbox: Sandbox, player: world.Sea
     assert len({one["headers"]["webhook-id"] for one in kept}) == 1
     world.await_credit(player, deposit_id)
     assert player.api.wallet().available == "110.00"
+
+
+def test_the_mails_can_be_read_by_a_person(sandbox: Sandbox, player: world.Seat) -> None:
+    words = ("sandbox.mailbox", "--to", player.account.email, "--stack", str(sandbox.stack_path))
+    shown = command(*words)
+    assert f"to {player.account.email}\nYour code to open an account" in shown
+    code = command(*words, "--code").strip()
+    assert len(code) == 8
+    assert f"{code[:4]}-{code[4:]}" in shown
+    assert player.account.password not in shown
 
 
 def test_every_function_has_worked_under_its_own_role(stack: Stack, player: world.Seat) -> None:

@@ -1,88 +1,17 @@
-"""Access tokens: missing, broken, expired, foreign, and of somebody else."""
-
-import json
-import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any
+"""Access tokens that are well formed and still not good: foreign, changed, for something else, of an ended or a foreign session."""
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from sandbox import aws
 from sandbox.player import PlayerApi
 from sandbox.stack import Stack
 from tests.e2e import world
+from tests.e2e.forge import opened, segment, signed_by_house, signed_by_stranger
 from tests.e2e.world import problem
-
-PROTECTED = [
-    ("GET", "/v1/wallet"),
-    ("GET", "/v1/wallet/transactions"),
-    ("GET", "/v1/wallet/transactions/tx_x"),
-    ("GET", "/v1/wallet/statement"),
-    ("POST", f"/v1/games/{world.GAME_ID}/sessions"),
-    ("POST", "/v1/deposits"),
-    ("GET", "/v1/deposits"),
-    ("GET", "/v1/deposits/dep_x"),
-]
 
 
 @pytest.fixture(scope="module")
 def seated(stack: Stack) -> world.Seat:
     return world.seat(stack, "10.00")
-
-
-def segment(said: object) -> str:
-    return urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).rstrip(b"=").decode()
-
-
-def opened(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    header, claims, _ = token.split(".")
-    return unpadded(header), unpadded(claims)
-
-
-def unpadded(part: str) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return said
-
-
-def fixed_size(der: bytes) -> str:
-    r, s = decode_dss_signature(der)
-    return urlsafe_b64encode(r.to_bytes(32, "big") + s.to_bytes(32, "big")).rstrip(b"=").decode()
-
-
-def signed_by_house(stack: Stack, header: dict[str, Any], claims: dict[str, Any]) -> str:
-    """Sign as only the house can: this needs the emulator's root keys."""
-    message = f"{segment(header)}.{segment(claims)}"
-    answer = aws.client("kms", stack.endpoint).sign(
-        KeyId=world.token_key(stack), Message=message.encode(), MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
-    )
-    return f"{message}.{fixed_size(answer['Signature'])}"
-
-
-def signed_by_stranger(header: dict[str, Any], claims: dict[str, Any]) -> str:
-    message = f"{segment(header)}.{segment(claims)}"
-    return f"{message}.{fixed_size(ec.generate_private_key(ec.SECP256R1()).sign(message.encode(), ec.ECDSA(hashes.SHA256())))}"
-
-
-@pytest.mark.parametrize(("method", "path"), PROTECTED)
-@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Bearer nonsense", "Basic dXNlcjpwYXNz", "Bearer a.b.c"])
-def test_a_missing_or_broken_token(stack: Stack, method: str, path: str, authorization: str | None) -> None:
-    headers = {} if authorization is None else {"Authorization": authorization}
-    body = b"{}" if method == "POST" else None
-    answer = PlayerApi(stack.apis.player).raw(method, path, body, headers=headers | {"Idempotency-Key": "k" * 16})
-    problem(answer, 401, "not_authenticated")
-    assert answer.headers["www-authenticate"].startswith("Bearer")
-
-
-def test_an_expired_token(seated: world.Seat) -> None:
-    header, claims = opened(seated.api.token)
-    now = int(time.time())
-    old = claims | {"iat": now - 700, "nbf": now - 700, "exp": now - 100}
-    api = PlayerApi(seated.stack.apis.player, signed_by_house(seated.stack, header, old))
-    for method, path in PROTECTED:
-        problem(api.raw(method, path, b"{}" if method == "POST" else None), 401, "token_expired")
 
 
 def test_a_well_signed_token_is_good_only_for_what_it_says(seated: world.Seat) -> None:
@@ -97,18 +26,51 @@ def test_a_well_signed_token_is_good_only_for_what_it_says(seated: world.Seat) -
         signed_by_house(seated.stack, header | {"typ": "JWT"}, claims),
         signed_by_house(seated.stack, header | {"jku": "https://example.com/keys"}, claims),
         signed_by_house(seated.stack, header, {key: value for key, value in claims.items() if key != "exp"}),
+        signed_by_house(seated.stack, header, {key: value for key, value in claims.items() if key != "sid"}),
         f"{segment(header | {'alg': 'none'})}.{segment(claims)}.",
         good[:-4] + ("AAAA" if not good.endswith("AAAA") else "BBBB"),
+        good + "=",
     ]
     for token in foreign:
         problem(PlayerApi(seated.stack.apis.player, token).raw("GET", "/v1/wallet", None), 401, "not_authenticated")
 
 
+def test_a_session_of_somebody_else_is_nobodys(seated: world.Seat, stack: Stack) -> None:
+    """Even the house's own signature does not make another player's session mine, nor one that never was."""
+    header, claims = opened(seated.api.token)
+    _, other = world.newcomer(stack)
+    for session in (opened(other.token)[1]["sid"], claims["sid"][:-1] + ("a" if claims["sid"][-1] != "a" else "b")):
+        token = signed_by_house(stack, header, claims | {"sid": session})
+        problem(PlayerApi(stack.apis.player, token).raw("GET", "/v1/wallet", None), 401, "session_ended")
+
+
+def test_every_published_key_is_good_which_lets_them_be_rotated(seated: world.Seat) -> None:
+    header, claims = opened(seated.api.token)
+    keys = PlayerApi(seated.stack.apis.player).call("GET", "/.well-known/jwks.json")["keys"]
+    assert all(key["alg"] == "ES256" and "d" not in key for key in keys)
+    first, other = [key["kid"] for key in keys]
+    assert header["kid"] == first
+    from_the_other = signed_by_house(seated.stack, header | {"kid": other}, claims, key=1)
+    assert PlayerApi(seated.stack.apis.player, from_the_other).wallet().player_id == seated.player_id
+    misnamed = signed_by_house(seated.stack, header, claims, key=1)
+    problem(PlayerApi(seated.stack.apis.player, misnamed).raw("GET", "/v1/wallet", None), 401, "not_authenticated")
+
+
 def test_what_belongs_to_another_player(seated: world.Seat, stack: Stack) -> None:
-    other = world.seat(stack, "0")
+    _, other = world.newcomer(stack)
     deposit_id = seated.api.open_deposit("5.00", "EUR")["deposit_id"]
     transaction = seated.api.transactions()[0]["transaction_id"]
-    problem(other.api.raw("GET", f"/v1/deposits/{deposit_id}", None), 404, "not_found")
-    problem(other.api.raw("GET", f"/v1/wallet/transactions/{transaction}", None), 404, "not_found")
+    problem(other.raw("GET", f"/v1/deposits/{deposit_id}", None), 404, "not_found")
+    problem(other.raw("GET", f"/v1/wallet/transactions/{transaction}", None), 404, "not_found")
+    problem(other.raw("DELETE", f"/v1/sessions/{seated.api.session_id}", None), 404, "not_found")
     assert seated.api.deposit(deposit_id)["deposit_id"] == deposit_id
     assert seated.api.call("GET", f"/v1/wallet/transactions/{transaction}")["transaction_id"] == transaction
+    assert [one["session_id"] for one in seated.api.sessions() if one["current"]] == [seated.api.session_id]
+
+
+def test_rounds_of_another_player(seated: world.Seat, stack: Stack) -> None:
+    _, other = world.newcomer(stack)
+    assert seated.play("bet")["status"] == "RS_OK"
+    path = f"/v1/rounds/hub88/{seated.round_id}"
+    assert seated.api.call("GET", path)["round_id"] == seated.round_id
+    problem(other.raw("GET", path, None), 404, "not_found")

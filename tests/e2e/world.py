@@ -1,18 +1,24 @@
 """Helpers of the end-to-end tests: everything goes over HTTP, as the outside does it."""
 
+import contextlib
 import json
 import secrets
 import socket
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Any
+
+import pytest
 
 from sandbox import audit, aws
 from sandbox.gateway import standard
-from sandbox.player import Account, PlayerApi
+from sandbox.mailbox import Mailbox
+from sandbox.player import Account, PlayerApi, RefusedError
 from sandbox.provider import hub88
 from sandbox.stack import Stack
 from sandbox.wire import Answer, NoAnswerError
@@ -20,7 +26,10 @@ from sandbox.wire import Answer, NoAnswerError
 GAME_ID = "hub88-clockwork-reels"
 GAME_CODE = hub88.GAMES["Clockwork Reels"]
 CREDIT_SECONDS = 30.0
-FUNCTIONS = (*("identity", "wallet", "games", "deposits", "provider-hub88", "payment-webhook", "payment-worker", "ledger-audit"),)
+FUNCTIONS = (
+    *("identity", "account", "identity-staff", "mailer", "wallet", "games", "games-staff", "rounds-worker", "rounds-report"),
+    *("deposits", "provider-hub88", "provider-swipe", "provider-action-batch", "payment-webhook", "payment-worker", "ledger-audit"),
+)
 FINAL_SECONDS = 120.0
 # Known outcomes are final; these ask a provider to try the same call again.
 OPEN = {"RS_ERROR_UNKNOWN", "RS_ERROR_TIMEOUT"}
@@ -121,11 +130,32 @@ def await_credit(player: Seat, deposit_id: str) -> None:
         time.sleep(0.1)
 
 
+def unique() -> str:
+    """A text that no other test uses."""
+    return secrets.token_hex(6)
+
+
+def other_codes(code: str, count: int) -> list[str]:
+    """So many different codes that are not this one."""
+    return [code[:-1] + digit for digit in "0123456789" if digit != code[-1]][:count]
+
+
+def mailbox(stack: Stack) -> Mailbox:
+    """Everybody's mails."""
+    return Mailbox(stack.mailbox)
+
+
+def newcomer(stack: Stack, *, currency: str = "EUR", email: str = "") -> tuple[Account, PlayerApi]:
+    """Register by the mailed code and log in."""
+    api = PlayerApi(stack.apis.player)
+    account = api.register(mailbox(stack), currency=currency, email=email)
+    api.log_in(account)
+    return account, api
+
+
 def seat(stack: Stack, amount: str = "100.00", currency: str = "EUR") -> Seat:
     """Register, log in, deposit and launch."""
-    api = PlayerApi(stack.apis.player)
-    account = api.register(currency=currency)
-    api.log_in(account)
+    account, api = newcomer(stack, currency=currency)
     taken = Seat(stack, account, api)
     if Decimal(amount) > 0:
         taken.deposit(amount)
@@ -133,10 +163,29 @@ def seat(stack: Stack, amount: str = "100.00", currency: str = "EUR") -> Seat:
     return taken
 
 
+def credentials(account: Account, **more: str) -> dict[str, str]:
+    """What a login sends."""
+    return {"email": account.email, "password": account.password} | more
+
+
 def at_once(count: int, job: Any) -> list[Any]:
     """Run `job(0) … job(count - 1)` at the same time and give what they returned."""
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(job, range(count)))
+
+
+def at_most_at_once(callers: int, count: int, job: Any) -> list[Any]:
+    """Run `job(0) … job(count - 1)`, as many as `callers` of them at the same time, and give what they returned."""
+    with ThreadPoolExecutor(callers) as pool:
+        return list(pool.map(job, range(count)))
+
+
+@contextlib.contextmanager
+def refused(status: int, code: str) -> Iterator[None]:
+    """The API refuses what happens inside, with this status and code."""
+    with pytest.raises(RefusedError) as found:
+        yield
+    assert (found.value.status, found.value.code) == (status, code)
 
 
 def clean_audit(taken: Seat) -> None:
@@ -153,12 +202,34 @@ def configuration(stack: Stack, function: str) -> dict[str, Any]:
 
 def role_of(stack: Stack, function: str) -> str:
     """The role that a function runs under."""
-    return str(configuration(stack, function)["Role"])
+    return _role_of(stack.endpoint, f"countroom-{stack.stage}-{function}")
 
 
-def token_key(stack: Stack) -> str:
-    """The KMS key that signs access tokens."""
-    return str(configuration(stack, "identity")["Environment"]["Variables"]["TOKEN_KEY_ID"])
+@cache
+def _role_of(endpoint: str, name: str) -> str:
+    return str(aws.client("lambda", endpoint).get_function_configuration(FunctionName=name)["Role"])
+
+
+def token_keys(stack: Stack) -> list[str]:
+    """The KMS keys of access tokens: the first signs, all verify."""
+    return str(configuration(stack, "identity")["Environment"]["Variables"]["TOKEN_KEY_IDS"]).split(",")
+
+
+def personal_key(stack: Stack) -> str:
+    """The KMS key that personal data is sealed with."""
+    return str(configuration(stack, "identity")["Environment"]["Variables"]["PERSONAL_KEY_ID"])
+
+
+def forget_step_ups(stack: Stack, player_id: str) -> None:
+    """Let what a player has proved be long ago: no test waits five minutes. Written with the emulator's root credentials."""
+    dynamodb, table = aws.client("dynamodb", stack.endpoint), stack.resources["SessionsTableName"]
+    key = {"pk": {"S": f"PLAYER#{player_id}"}}
+    item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+    sessions = [one["M"] for one in item["sessions"]["L"]]
+    assert any("stepped_up" in one for one in sessions)
+    for one in sessions:
+        one.pop("stepped_up", None)
+    dynamodb.put_item(TableName=table, Item=item)
 
 
 def as_text(document: object) -> str:
@@ -179,6 +250,11 @@ def problem(answer: Answer, status: int, code: str, *fields: str) -> dict[str, A
     return said
 
 
+def encoded(said: object) -> bytes:
+    return said if isinstance(said, bytes) else json.dumps(said).encode()
+
+
 def post(api: PlayerApi, path: str, said: object, **headers: str) -> Answer:
-    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    """Post a body as it is, with headers by their names with underscores."""
+    body = encoded(said)
     return api.raw("POST", path, body, headers={name.replace("_", "-"): value for name, value in headers.items()})

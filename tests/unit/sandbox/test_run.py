@@ -1,20 +1,27 @@
 """The launcher's verdicts: what it answers to bad settings, a second run, a failed journey and signals."""
 
+import base64
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sandbox import run
 from sandbox.gateway.__main__ import main as gateway
-from sandbox.journey import DeviationError, Journey
+from sandbox.journey import Journey
+from sandbox.provider import hub88, launch_server
 from sandbox.provider.__main__ import main as provider
 from sandbox.screen import Screen
 from sandbox.stack import Player, Stack
+from sandbox.teller import DeviationError
 from tests.unit.sandbox.test_stack import STACK
 
 
@@ -64,6 +71,44 @@ def test_a_deviation_is_failure_with_one_clear_line(monkeypatch: pytest.MonkeyPa
 def test_a_signal_on_the_way_stops_it(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
     monkeypatch.setattr(Journey, "walk", lambda _: os.kill(os.getpid(), number))
     assert run.main(once=True) == 130
+
+
+class Outputs(dict[str, str]):
+    """Whatever output is asked for is there, and named after itself."""
+
+    def __missing__(self, name: str) -> str:
+        return f"https://{name.lower()}.execute-api.eu-west-1.amazonaws.com/live" if name.endswith("Url") else f"arn:{name}"
+
+    def get(self, name: str, _default: object = None) -> str:
+        return self[name]
+
+
+def test_each_side_gets_its_half_of_the_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the providers and gateways sign with, the house can check, and the other way round; nobody holds more."""
+    handed: dict[str, Any] = {}
+    monkeypatch.setattr("sandbox.keys.hand_over", lambda _endpoint, values: handed.update(values))
+    (tmp_path / "left-out.json").write_text("[]", encoding="utf-8")
+    desk = launch_server.Desk(url="http://127.0.0.1:4567")
+    stack = run._hand_over_keys("http://127.0.0.1:4566", Outputs(), tmp_path, desk)
+
+    body = b'{"a":1}'
+    public = serialization.load_pem_public_key(handed["arn:Hub88SecretArn"]["public_keys"][0].encode())
+    assert isinstance(public, rsa.RSAPublicKey)
+    signature = base64.b64decode(hub88.sign(stack.providers["hub88"].private_key, body))
+    public.verify(signature, body, padding.PKCS1v15(), hashes.SHA256())
+    assert desk.signed("hub88", hub88.sign(handed["arn:Hub88SecretArn"]["launch_private_key"], body), body)
+    assert not desk.signed("hub88", hub88.sign(stack.providers["hub88"].private_key, body), body)
+    for name, arn in (("swipe", "arn:SwipeSecretArn"), ("action_batch", "arn:ActionBatchSecretArn")):
+        assert handed[arn]["secrets"] == [stack.providers[name].secret]
+        assert handed[arn]["launch_secret"] == desk.shared[name] != stack.providers[name].secret
+        assert stack.providers[name].base_url.endswith(f"/v1/{name}")
+    assert handed["arn:StandardGatewaySecretArn"] == {"secrets": [stack.gateways["standard"].secret]}
+    assert stack.mailbox == "http://127.0.0.1:4566/_ministack/ses/messages"
+    assert stack.launch_api == desk.url
+    assert {one.name for one in stack.staff} == {"auditor", "support", "games"}
+    told = json.dumps(stack.as_json())
+    assert not any(secret in told for secret in desk.shared.values())
+    assert json.dumps(handed["arn:Hub88SecretArn"]["launch_private_key"]) not in told
 
 
 def test_a_second_run_in_one_folder_is_refused(tmp_path: Path) -> None:

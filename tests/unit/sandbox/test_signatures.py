@@ -4,10 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
+import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -15,7 +18,11 @@ from standardwebhooks.webhooks import Webhook
 
 from sandbox import keys
 from sandbox.gateway import standard
-from sandbox.provider import hub88
+from sandbox.provider import action_batch, hub88, swipe
+from sandbox.provider.table import Seat, Turn
+from sandbox.stack import Provider
+
+HERE = "http://127.0.0.1:1/v1/x"
 
 
 def test_standard_webhooks_published_vector() -> None:
@@ -49,7 +56,7 @@ def test_another_secret_signs_otherwise() -> None:
 
 
 def test_hub88_signs_raw_bytes_with_rsa_pkcs1_sha256() -> None:
-    private, public = keys.new_provider_key()
+    private, public = keys.new_rsa_key()
     body = b'{"a":1}'
     signature = base64.b64decode(hub88.sign(private, body), validate=True)
     key = serialization.load_pem_public_key(public.encode())
@@ -80,11 +87,17 @@ def test_amounts_are_shown_in_main_units(units: int, shown: str) -> None:
     assert hub88.unscaled(units) == shown
 
 
-def test_a_bet_carries_the_fields_of_the_wire() -> None:
+def options_of(words: str) -> Namespace:
     parser = ArgumentParser()
+    parser.add_argument("action")
+    parser.add_argument("--currency", default="EUR")
     hub88.add_arguments(parser)
+    return parser.parse_args(words.split())
+
+
+def test_a_bet_carries_the_fields_of_the_wire() -> None:
     words = "bet --token tok --amount 1.5 --game g --transaction-uuid t --round r --request-uuid q --user u --round-closed"
-    said = hub88.request("bet", parser.parse_args(words.split()))
+    said = hub88.request("bet", options_of(words))
     assert json.loads(json.dumps(said)) == {
         "request_uuid": "q",
         "token": "tok",
@@ -101,9 +114,7 @@ def test_a_bet_carries_the_fields_of_the_wire() -> None:
 
 
 def test_a_rollback_carries_neither_amount_nor_currency() -> None:
-    parser = ArgumentParser()
-    hub88.add_arguments(parser)
-    said = hub88.request("rollback", parser.parse_args(["rollback", "--token", "tok", "--game", "g", "--reference", "b"]))
+    said = hub88.request("rollback", options_of("rollback --token tok --game g --reference b"))
     assert said.keys() == {
         "request_uuid",
         "token",
@@ -114,3 +125,77 @@ def test_a_rollback_carries_neither_amount_nor_currency() -> None:
         "reference_transaction_uuid",
     }
     assert said["reference_transaction_uuid"] == "b"
+
+
+# ------------------------------------------------------------------------------------------------------- canonical JSON
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"sessionID": "a", "amount": "1.50", "txID": "t"},
+        {"b": 1, "a": {"z": [3, 2, {"y": None, "x": True}], "": "empty"}},
+        {"ö": "ä€", "z": 'a"b\\c\n\t\x01\x7f', "A": "/"},
+        {"\ue000": 1, "\U0001f600": 2, "a": -7},  # in UTF-16 the second comes first
+        {},
+    ],
+)
+def test_canonical_json_is_what_another_implementation_writes(said: dict[str, Any]) -> None:
+    assert swipe.canonical(said) == rfc8785.dumps(said)
+
+
+def test_swipe_never_signs_a_float() -> None:
+    with pytest.raises(TypeError, match="texts"):
+        swipe.sign("secret", {"amount": 1.5})
+
+
+def test_swipe_signs_what_is_said_and_sends_it_as_it_likes() -> None:
+    provider = Provider(HERE, secret="s3")
+    message = swipe.post(provider, "bet", {"txID": "t", "amount": "1.50"})
+    wanted = hmac.new(b"s3", b'{"amount":"1.50","txID":"t"}', hashlib.sha256).hexdigest()
+    assert message.headers["X-REQUEST-SIGN"] == wanted
+    assert message.body == b'{"txID": "t", "amount": "1.50"}'
+    asked = swipe.ask(provider, {"sessionID": "gs.a+b"})
+    assert asked.url == f"{HERE}/balance?sessionID=gs.a%2Bb"
+    assert asked.headers["X-REQUEST-SIGN"] == hmac.new(b"s3", b'{"sessionID":"gs.a+b"}', hashlib.sha256).hexdigest()
+
+
+# -------------------------------------------------------------------------------------------------------- action batches
+
+COMPACT = b'{"user_id":"8|USDT|USD","currency":"USD","game":"acceptance:test"}'
+
+
+def test_action_batch_public_vectors() -> None:
+    """The same call, compact and with a space after each colon: the signature is over the bytes."""
+    assert action_batch.sign("test", COMPACT) == "442c4cd8926008096225416b21f5a1862fbf4fc4e5224362e3b463e85a39f40a"
+    spaced = COMPACT.replace(b":", b": ").replace(b"acceptance: test", b"acceptance:test")
+    assert action_batch.sign("test", spaced) == "7376e78d5f65ca750c9719d2163daffa129e8a07ba9a1abe12241b3b1de51295"
+
+
+def test_action_batch_signs_the_bytes_that_it_sends_in_either_header() -> None:
+    provider = Provider(HERE, secret="test")
+    message = action_batch.post(provider, COMPACT)
+    assert (message.url, message.body) == (f"{HERE}/play", COMPACT)
+    assert message.headers["X-REQUEST-SIGN"] == action_batch.sign("test", COMPACT)
+    other = action_batch.post(provider, COMPACT, in_authorization=True)
+    assert other.headers["Authorization"] == f"HMAC-SHA256 {action_batch.sign('test', COMPACT)}"
+    assert "X-REQUEST-SIGN" not in other.headers
+
+
+@pytest.mark.parametrize(("amount", "currency", "units"), [("1.50", "EUR", 150), ("7", "JPY", 7), ("0.001", "KWD", 1)])
+def test_minor_units(amount: str, currency: str, units: int) -> None:
+    assert action_batch.minor(Decimal(amount), currency) == units
+    assert action_batch.major(units, currency) == Decimal(amount)
+
+
+@pytest.mark.parametrize(("amount", "currency"), [("0.001", "EUR"), ("0.5", "JPY"), ("NaN", "EUR")])
+def test_an_amount_finer_than_its_currency_is_refused(amount: str, currency: str) -> None:
+    with pytest.raises(ValueError, match="finer"):
+        action_batch.minor(Decimal(amount), currency)
+
+
+def test_a_keys_text_shows_in_no_repr() -> None:
+    seat = Seat(Provider(HERE, secret="hidden-one"), "pl_1", "EUR", "g", token="hidden-two")
+    assert not any(secret in repr(seat) for secret in ("hidden-one", "hidden-two"))
+    message = swipe.SPEAKER.bet(seat, Turn("t", "r", Decimal("1.50")))
+    assert message.headers["X-REQUEST-SIGN"] not in repr(message)

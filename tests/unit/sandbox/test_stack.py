@@ -2,7 +2,6 @@
 
 import json
 import stat
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,12 @@ STACK = Stack(
     account="000000000000",
     stage="sandbox",
     apis=Apis(f"{HERE}/_aws/execute-api/a/live", f"{HERE}/_aws/execute-api/b/$default", f"{HERE}/_aws/execute-api/c/$default"),
-    providers={"hub88": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/hub88", "PEM")},
+    mailbox=f"{HERE}/_ministack/ses/messages",
+    launch_api="http://127.0.0.1:4567",
+    providers={
+        "hub88": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/hub88", private_key="PEM"),
+        "swipe": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/swipe", secret="swiped"),
+    },
     gateways={"standard": Gateway(f"{HERE}/_aws/execute-api/c/$default/v1/payments/standard", "whsec_x")},
     players=[Player("pl_1", "a@example.com", "secret-password", "EUR", "MT")],
     staff=[Staff("auditor", "arn:aws:iam::000000000000:role/x")],
@@ -41,10 +45,25 @@ def test_the_file_has_the_documented_form(tmp_path: Path) -> None:
     STACK.write(tmp_path / "stack.json")
     said = json.loads((tmp_path / "stack.json").read_text(encoding="utf-8"))
     assert said.keys() == {
-        *("endpoint", "region", "account", "stage", "apis", "providers", "gateways", "players", "staff", "resources", "left_out"),
+        *(
+            "endpoint",
+            "region",
+            "account",
+            "stage",
+            "apis",
+            "mailbox",
+            "launch_api",
+            "providers",
+            "gateways",
+            "players",
+            "staff",
+            "resources",
+        ),
+        "left_out",
     }
     assert said["apis"].keys() == {"player", "provider", "webhook"}
     assert said["providers"]["hub88"].keys() == {"base_url", "private_key"}
+    assert said["providers"]["swipe"].keys() == {"base_url", "secret"}
     assert said["gateways"]["standard"].keys() == {"webhook_url", "secret"}
     assert said["players"][0].keys() == {"player_id", "email", "password", "currency", "country"}
 
@@ -59,11 +78,15 @@ def test_the_file_has_the_documented_form(tmp_path: Path) -> None:
         (("players",), {}, "players is no list"),
         (("providers",), [], "providers is no object"),
         (("gateways", "standard", "secret"), None, r"gateways\.standard\.secret is no text"),
+        (("providers", "swipe", "private_key"), "PEM", r"providers\.swipe does not fit at private_key"),
+        (("providers", "hub88"), {"base_url": HERE}, r"providers\.hub88 does not fit at private_key"),
+        (("providers", "swipe", "secret"), "", r"providers\.swipe\.secret is no text"),
+        (("mailbox",), "", "mailbox is no text"),
         (("resources", "LedgerTableName"), 1, r"resources\.LedgerTableName is no text"),
     ],
 )
 def test_another_form_is_refused_by_name(path: tuple[str, ...], value: object, complaint: str) -> None:
-    said: dict[str, Any] = asdict(STACK)
+    said: dict[str, Any] = STACK.as_json()
     place = said
     for step in path[:-1]:
         place = place[step]
@@ -73,10 +96,18 @@ def test_another_form_is_refused_by_name(path: tuple[str, ...], value: object, c
 
 
 @pytest.mark.parametrize(
-    "path", [("endpoint",), ("apis", "webhook"), ("providers", "hub88", "base_url"), ("gateways", "standard", "webhook_url")]
+    "path",
+    [
+        ("endpoint",),
+        ("mailbox",),
+        ("launch_api",),
+        ("apis", "webhook"),
+        ("providers", "hub88", "base_url"),
+        ("gateways", "standard", "webhook_url"),
+    ],
 )
 def test_an_address_elsewhere_is_refused(path: tuple[str, ...]) -> None:
-    said: dict[str, Any] = asdict(STACK)
+    said: dict[str, Any] = STACK.as_json()
     place = said
     for step in path[:-1]:
         place = place[step]
@@ -94,7 +125,7 @@ def test_a_missing_or_broken_file_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_secrets_do_not_show_in_a_repr() -> None:
-    assert not any(secret in repr(STACK) for secret in ("PEM", "whsec_x", "secret-password"))
+    assert not any(secret in repr(STACK) for secret in ("PEM", "swiped", "whsec_x", "secret-password"))
 
 
 def test_roles_by_name() -> None:
