@@ -7,10 +7,10 @@ VENV   := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint cover bench simulate audit mutate synth deploy clean
+.PHONY: help setup run test conformance lint cover bench simulate audit mutate openapi synth deploy clean
 
 help: ## what can be made
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## the virtual environments, Node and the CDK CLI, all pinned; done once
 	@$(PYTHON) sandbox/setup.py
@@ -20,6 +20,9 @@ run: setup ## the whole casino on this machine: deploy, play the journey, stay u
 
 test: setup lint ## lint, types, import contracts and every suite
 	@$(VENV)/python -m pytest -n 2 --dist loadgroup
+
+conformance: setup ## every rule of the providers' protocols over HTTP, written to docs/conformance.md (COUNTROOM_STACK: a running sandbox)
+	@PYTHONPATH=functions:. $(VENV)/python -m tools.conformance
 
 lint: setup ## ruff, mypy strict, import contracts
 	@$(VENV)/ruff check .
@@ -41,6 +44,9 @@ audit: setup ## prove every balance of the running sandbox (TABLE=name: of a tab
 
 mutate: setup ## break the pure rules on purpose and count how often the tests notice
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.mutation
+
+openapi: setup ## docs/openapi.json anew, from what the routes declare
+	@PYTHONPATH=functions:. $(VENV)/python -m tools.openapi
 
 synth: setup ## the CloudFormation templates of a stage, checked by cdk-nag (STAGE=prod)
 	@$(VENV)/python -m tools.cdk synth $(STAGE)
