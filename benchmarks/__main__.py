@@ -17,7 +17,7 @@ from botocore.config import Config
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import cost, picture, report, warm
+from benchmarks import cost, identity, picture, report, warm
 from benchmarks.contenders import Contender, Countroom, Floor, PowertoolsIdempotent, ReadCompareSet
 from benchmarks.drive import run
 from benchmarks.stream import Trouble, players, stream
@@ -53,11 +53,15 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, _endpoint(Path(folder)) as endpoint:
         lines, callback = _measure(endpoint, asked.seed, asked.bets)
+        logins = _measure_identity(endpoint)
     imports = cost.import_ms()
     result = report.result(asked.seed, asked.bets, lines, callback, imports, cost.code_zip_kib(), cost.decisions_per_second())
+    result["identity"] = logins
     (HERE / "results.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     picture.draw(result, HERE.parent / "docs" / "benchmark.svg")
-    report.show(Console(width=None if sys.stdout.isatty() else 150), result)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    report.show(console, result)
+    identity.show(console, logins)
     ours = lines[0].verdict
     return 0 if ours is not None and ours.violations == 0 else 1
 
@@ -83,13 +87,16 @@ def _client(service: str, endpoint: str) -> Any:
     )
 
 
-def _table(client: Any, name: str, key: str = "pk", *, history: bool = False) -> str:
+def _table(client: Any, name: str, key: str = "pk", sort_key: str = "", *, history: bool = False) -> str:
     request: dict[str, Any] = {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
         "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
     }
+    if sort_key:
+        request["KeySchema"].append({"AttributeName": sort_key, "KeyType": "RANGE"})
+        request["AttributeDefinitions"].append({"AttributeName": sort_key, "AttributeType": "S"})
     if history:
         request["AttributeDefinitions"] += [
             {"AttributeName": "p", "AttributeType": "S"},
@@ -121,6 +128,13 @@ def _measure(endpoint: str, seed: int, count: int) -> tuple[list[Line], dict[str
     lines = [Line(**{**asdict(line), "verdict": line.verdict, "cpu_us": cpu[line.name]}) for line in lines]
     callback = {"callback": cpu["callback"], "floor": cpu[contenders[-1].name]}
     return lines, callback
+
+
+def _measure_identity(endpoint: str) -> dict[str, Any]:
+    sys.stderr.write(f"logging in: {identity.TRIES} refusals of each kind, {identity.LOGINS} logins\n")
+    with _quiet():
+        ground = identity.prepare(endpoint, _client("dynamodb", endpoint), _client("kms", endpoint))
+        return identity.measure(ground)
 
 
 def _line(contender: Contender, names: Sequence[str], bets: Sequence[Any], shown: Progress) -> Line:
@@ -166,7 +180,8 @@ def _cpu(contenders: Sequence[Contender], endpoint: str, client: Any, ledger: st
 
     works = {contender.name: placing(contender) for contender in contenders}
     with _quiet():
-        handler = warm.prepare(endpoint, client, _client("secretsmanager", endpoint), ledger)
+        games = _table(client, "bench-games", "pk", "sk")
+        handler = warm.prepare(endpoint, client, _client("secretsmanager", endpoint), ledger, games)
         works["callback"] = handler.work
         for number in range(1, len(works) * CPU_EACH * cost.CPU_ROUNDS + 1):
             handler.sign(number)

@@ -34,6 +34,7 @@ _CALLBACK_SETTINGS = {
     "PROVIDER": "hub88",
     "PROVIDER_SECRET": "bench",
     "LEDGER_TABLE": "bench",
+    "GAMES_TABLE": "bench",
     "AWS_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "-",
     "AWS_SECRET_ACCESS_KEY": "-",

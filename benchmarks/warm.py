@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from countroom.clock import system_clock
+from countroom.games.catalogue_store import CatalogueStore
+from countroom.games.curator import Curator, Deed, shipped
 from countroom.ledger import sessions
 from countroom.ledger.book import Book
 from countroom.ledger.movements import Deposit, OpenWallet, Reference, StartSession
@@ -40,12 +42,13 @@ class WarmCallback:
             raise RuntimeError(f"a warm bet was refused: {answer['body']}")
 
 
-def prepare(endpoint: str, dynamodb: Any, secrets: Any, table: str) -> WarmCallback:
-    """Open a wallet, hand over a key, set the environment, and return the warm handler."""
+def prepare(endpoint: str, dynamodb: Any, secrets: Any, table: str, games: str) -> WarmCallback:
+    """Open a wallet, import the games, hand over a key, set the environment, and return the warm handler."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     arn = secrets.create_secret(Name="bench-hub88", SecretString=json.dumps({"public_keys": [public.decode()]}))["ARN"]
     token = _open(dynamodb, table)
+    Curator(CatalogueStore(dynamodb, games), system_clock).import_list("hub88", shipped()["hub88"], Deed("bench", "to be played"))
     os.environ.update(
         {
             "AWS_ENDPOINT_URL": endpoint,
@@ -55,6 +58,7 @@ def prepare(endpoint: str, dynamodb: Any, secrets: Any, table: str) -> WarmCallb
             "PROVIDER": "hub88",
             "PROVIDER_SECRET": arn,
             "LEDGER_TABLE": table,
+            "GAMES_TABLE": games,
             "POWERTOOLS_METRICS_NAMESPACE": "Countroom",
             "POWERTOOLS_SERVICE_NAME": "bench",
         }
