@@ -7,7 +7,7 @@ VENV   := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test conformance lint cover bench simulate audit mutate openapi synth deploy clean
+.PHONY: help setup run test conformance lint cover bench isolation simulate audit mutate openapi synth deploy clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ cover: setup ## branch coverage of the functions by the unit, conformance and pr
 
 bench: setup ## side by side with peers: a table, benchmarks/results.json and a picture
 	@PYTHONPATH=functions:. $(VENV)/python -m benchmarks
+
+isolation: setup ## bets at one provider while another hangs, beside bets in peace: ratio of the 99th percentiles
+	@PYTHONPATH=functions:. $(VENV)/python -m benchmarks.isolation
 
 simulate: setup ## seeded fault simulation (STEPS=200000, SEED= replays one)
 	@PYTHONPATH=functions:. $(VENV)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))

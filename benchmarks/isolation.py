@@ -80,7 +80,7 @@ def _measure(stack: Stack, blocks: int, bets: int) -> tuple[list[float], list[fl
         quiet += [_bet(seat) for _ in range(bets)]
         with _hanging(stack, others, hanging) as counted:
             troubled += [_bet(seat) for _ in range(bets)]
-            launches += len(counted)
+        launches += len(counted)
     return quiet, troubled, launches
 
 
@@ -109,9 +109,9 @@ def _hanging(stack: Stack, others: list[PlayerApi], game_id: str) -> Iterator[li
                 statuses.append(api.raw("POST", f"/v1/games/{game_id}/sessions", b"{}").status)
             except NoAnswerError:
                 statuses.append(0)
-            over.wait(0.2)  # a refusal of an open circuit comes at once, and a person does not click faster
+            over.wait(1.0)  # a refusal of an open circuit comes at once, and a person does not click faster
 
-    _fault(stack, Fault.HANG, 100_000)
+    _fault(stack, Fault.HANG, 1_000)
     threads = [threading.Thread(target=launch, args=(api,)) for api in others]
     for thread in threads:
         thread.start()
