@@ -7,7 +7,7 @@ VENV   := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test conformance lint cover bench isolation simulate audit mutate openapi synth deploy clean
+.PHONY: help setup run test conformance lint cover bench isolation simulate audit mutate openapi synth bootstrap deploy clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ openapi: setup ## docs/openapi.json anew, from what the routes declare
 
 synth: setup ## the CloudFormation templates of a stage, checked by cdk-nag (STAGE=prod)
 	@$(VENV)/python -m tools.cdk synth $(STAGE)
+
+bootstrap: setup ## prepare the AWS account and region of your credentials for the CDK, once (STAGE=dev)
+	@$(VENV)/python -m tools.cdk bootstrap $(STAGE)
 
 deploy: setup ## deploy a stage to the AWS account of your credentials (STAGE=dev)
 	@$(VENV)/python -m tools.cdk deploy $(STAGE)

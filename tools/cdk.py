@@ -1,6 +1,7 @@
-"""Synthesise or deploy a stage with the pinned CDK CLI on the Node that came with the virtual environment.
+"""Synthesise a stage, deploy it, or prepare an account for it, with the pinned CDK CLI on the Node of the virtual environment.
 
-`synth` needs no credentials. `deploy` uses those of your shell, shows every change of permissions and asks before it applies one.
+`synth` needs no credentials. `bootstrap` (once for an account and region) and `deploy` use those of your shell; `deploy` shows
+every change of permissions and asks before it applies one.
 """
 
 import argparse
@@ -17,6 +18,8 @@ STAGES = ("dev", "prod")
 def command(action: str, stage: str, node: Path) -> list[str]:
     """Return the arguments that run the CDK CLI for one stage."""
     cli = [str(node / "bin" / "node"), str(NODE_MODULES / "aws-cdk" / "bin" / "cdk")]
+    if action == "bootstrap":
+        return [*cli, "bootstrap", "--context", f"stage={stage}", "--output", f"cdk.out/{stage}"]
     if action == "synth":
         return [*cli, "synth", "--quiet", "--strict", "--context", f"stage={stage}", "--output", f"cdk.out/{stage}"]
     approval = ["--require-approval", "broadening"]
@@ -26,7 +29,7 @@ def command(action: str, stage: str, node: Path) -> list[str]:
 def main() -> int:
     """Run the CDK; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.cdk", description=__doc__)
-    parser.add_argument("action", choices=("synth", "deploy"))
+    parser.add_argument("action", choices=("synth", "bootstrap", "deploy"))
     parser.add_argument("stage", choices=STAGES)
     asked = parser.parse_args()
     node = node_home()

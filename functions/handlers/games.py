@@ -212,7 +212,7 @@ def list_games(
     country: Annotated[str, Word] = "",
     limit: Limit = PAGE_DEFAULT,
     cursor: Cursor = None,
-) -> Response[GameList | None]:
+) -> Response[GameList | str]:
     """List the enabled games, page by page; anybody may look, and may keep the answer for half a minute."""
     wanted = listing.GamesFilter(provider, category, currency, country)
     try:
@@ -224,7 +224,7 @@ def list_games(
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": f"public, max-age={FRESH_S:.0f}"}
     if _knows(etag):
-        return Response(status_code=304, headers=headers)
+        return Response(status_code=304, headers=headers, content_type=None, body="")
     games = GameList(items=[GameView(**item) for item in items], next_cursor=page.next_cursor)
     return Response(status_code=200, content_type="application/json", headers=headers, body=games)
 

@@ -40,9 +40,9 @@ T = TypeVar("T")
 _HEALTH: Final = "/health"
 CONNECT_S: Final = 0.5
 READ_S: Final = 1.0
-GAMES_CONNECT_S: Final = 0.25
-GAMES_READ_S: Final = 0.4
-"""The catalogue has a copy to fall back on: looking for a newer one must leave the most impatient provider time for its bet."""
+COPIED_CONNECT_S: Final = 0.25
+COPIED_READ_S: Final = 0.4
+"""Catalogue and keys have copies to fall back on: looking for newer ones must leave the most impatient provider time for a bet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def _desk() -> Desk[Any]:
     dialect = registry.dialect(told.provider)
     # One try a request: the ledger repeats by itself, knowing what a lost answer means.
     ledger = LedgerStore(_Client("dynamodb", CONNECT_S, READ_S), told.ledger_table)
-    games = CatalogueStore(_Client("dynamodb", GAMES_CONNECT_S, GAMES_READ_S), told.games_table)
-    secrets = SecretReader(_Client("secretsmanager", CONNECT_S, READ_S), told.provider_secret)
+    games = CatalogueStore(_Client("dynamodb", COPIED_CONNECT_S, COPIED_READ_S), told.games_table)
+    secrets = SecretReader(_Client("secretsmanager", COPIED_CONNECT_S, COPIED_READ_S), told.provider_secret)
     keys = KeyRing(secrets, dialect.keys, _report_bad_secret)
     return Desk(dialect, keys, Book(ledger, system_clock), TableCatalogue(games, on_stale=_report_stale_games), system_clock)
 

@@ -21,6 +21,9 @@ from sandbox.wire import Answer
 GAMES = {"Copper Canyon": "acceptance:copper"}
 """Some of the provider's own games by name."""
 
+TOO_MANY = 429
+"""Of the way to the house, not of the house: nothing was decided."""
+
 ACTIONS = ("balance", "bet", "rollback", "win")
 SIGNATURE_HEADER = "X-REQUEST-SIGN"
 
@@ -112,7 +115,7 @@ class ActionBatch:
             said = None
         said = said if isinstance(said, dict) else {}
         if answer.status != 200:  # noqa: PLR2004 - OK
-            known = 400 <= answer.status < 500  # noqa: PLR2004 - 4xx
+            known = 400 <= answer.status < 500 and answer.status != TOO_MANY  # noqa: PLR2004 - 4xx
             return Verdict(Outcome.REFUSED if known else Outcome.OPEN, f"{answer.status} {said.get('code', '')}".strip())
         try:
             names = tuple(str(one["tx_id"]) for one in said.get("transactions", ()))

@@ -23,6 +23,8 @@ GAMES = {"Paper Lanterns": "swp_paperlanterns"}
 """Some of the provider's own games by name."""
 
 SIGNATURE_HEADER = "X-REQUEST-SIGN"
+TOO_MANY = 429
+"""Of the way to the house, not of the house: nothing was decided."""
 ACTIONS = ("balance", "bet", "refund", "win")
 
 
@@ -99,7 +101,8 @@ class Swipe:
             except (KeyError, TypeError, InvalidOperation):
                 return Verdict(Outcome.OPEN, "200 without a balance")
         word = f"{answer.status} {said.get('code') or ''}".strip()
-        return Verdict(Outcome.REFUSED if 400 <= answer.status < 500 else Outcome.OPEN, word)  # noqa: PLR2004 - 4xx
+        final = 400 <= answer.status < 500 and answer.status != TOO_MANY  # noqa: PLR2004 - 4xx
+        return Verdict(Outcome.REFUSED if final else Outcome.OPEN, word)
 
     def is_late_original(self, verdict: Verdict) -> bool:
         """Say whether a bet was turned away because its refund had come first."""

@@ -418,7 +418,24 @@ def test_case_30_a_lost_answer_is_unknown_and_the_rollback_puts_it_right(world: 
     assert_bare(world.say(BET, bet(token)), "RS_ERROR_TIMEOUT")
     assert world.cash() == 90 * WIRE
     assert world.say(ROLLBACK, rollback(token))["balance"] == 100 * WIRE
+    assert_bare(world.say(BET, bet(token)), "RS_ERROR_DUPLICATE_TRANSACTION")
+    assert world.cash() == 100 * WIRE
+
+
+def test_a_bet_that_was_taken_back_is_not_called_standing_when_it_comes_again(world: World, token: str) -> None:
     assert status(world.say(BET, bet(token))) == "RS_OK"
+    world.say(ROLLBACK, rollback(token))
+    for _ in range(2):
+        assert_bare(world.say(BET, bet(token)), "RS_ERROR_DUPLICATE_TRANSACTION")
+    assert world.cash() == 100 * WIRE
+
+
+def test_a_free_round_of_another_worth_is_another_transaction(world: World, token: str) -> None:
+    free = bet(token, is_free=True)
+    assert status(world.say(BET, free)) == "RS_OK"
+    assert status(world.say(BET, free)) == "RS_OK"
+    for other in ({"amount": 9 * WIRE}, {"is_free": False, "amount": 0}):
+        assert_bare(world.say(BET, {**free, **other}), "RS_ERROR_DUPLICATE_TRANSACTION")
     assert world.cash() == 100 * WIRE
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.player import PlayerApi
 from sandbox.stack import Stack
+from sandbox.wire import send
 from tests.e2e import world
 from tests.e2e.world import post, problem
 
@@ -25,6 +26,16 @@ NOT_JSON = [b"{", b" {", b"{'a': 1}", b'{"a":1}{}', b'{"a":NaN}', b"[" * 5000]
 @pytest.fixture(scope="module")
 def seated(stack: Stack) -> world.Seat:
     return world.seat(stack, "10.00")
+
+
+def test_a_catalogue_that_is_known_is_not_sent_again(stack: Stack) -> None:
+    url = f"{stack.apis.player}/v1/games"
+    first = send("GET", url)
+    assert first.status == 200
+    tag = first.headers["etag"]
+    again = send("GET", url, headers={"If-None-Match": tag})
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["etag"] == tag
 
 
 # ------------------------------------------------------------ registration

@@ -40,9 +40,11 @@ class Inbox:
     def put(self, received: Received) -> None:
         """Keep a webhook. It may be kept twice, which is harmless. Raises InboxUnavailable."""
         try:
-            self._client.send_message(QueueUrl=self._queue_url, MessageBody=to_message(received))
+            answer = self._client.send_message(QueueUrl=self._queue_url, MessageBody=to_message(received))
         except (BotoCoreError, ClientError) as error:
             raise InboxUnavailable("the payment queue did not take a message") from error
+        if "MessageId" not in answer:  # the SDK hands on an answer that it cannot read as an empty one
+            raise InboxUnavailable("an answer of the payment queue was cut short")
 
 
 def to_message(received: Received) -> str:

@@ -55,10 +55,10 @@ class TableCatalogue:
     def _refresh(self, now: float) -> None:
         if self._failed_at is not None and now - self._failed_at < RETRY_S:
             return
+        self._failed_at = now  # also for whoever interrupts this: the next call is to find the old copy, not the same trouble
         try:
             self._read()
         except CatalogueUnavailable:
-            self._failed_at = now
             if self._on_stale is not None:
                 self._on_stale()
         else:

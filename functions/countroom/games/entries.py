@@ -60,6 +60,8 @@ def read_list(entries: object, provider: str) -> tuple[Game, ...]:
     """Read the games of one provider; raise BadList with every wrong entry."""
     if not isinstance(entries, list):
         raise BadList([("games", "must be a list")])
+    if not entries:  # it would take every game of the provider off, which staff can do by name
+        raise BadList([("games", "must name at least one")])
     if len(entries) > GAMES_MAX:
         raise BadList([("games", f"has more than {GAMES_MAX} entries")])
     faults: list[tuple[str, str]] = []

@@ -1,8 +1,7 @@
 """Opening a game: the checks, the session for real play, and the address that the provider serves the game under.
 
 The session comes first and the address after it: a session that nobody uses harms nobody, an address whose token is not valid does.
-A demo moves and starts nothing, but asks the same questions, for whoever may not play may not play for fun either (UK: before age
-verification, LCCP SR 3.2.11).
+A demo moves and starts nothing, but asks the same questions, for whoever may not play may not play for fun either.
 """
 
 from collections.abc import Callable

@@ -133,6 +133,10 @@ class Book:
         """Return what stands under a movement's name. Raise OutcomeUnknown when the table does not answer in time."""
         return self._reading(lambda: self._store.entry(reference))
 
+    def is_taken_back(self, reference: Reference) -> bool:
+        """Tell whether a record has been taken back or resolved. Raise OutcomeUnknown when the table does not answer in time."""
+        return bool(self._reading(lambda: self._store.resolutions((reference,))))
+
     def within(self, budget_s: float) -> "Book":
         """Return the same ledger with at most so many seconds for a call."""
         return Book(self._store, self._clock, replace(self._pacing, budget_s=min(budget_s, self._pacing.budget_s)))

@@ -240,20 +240,34 @@ class _Play(_Money):
 class Bet(_Play):
     """A stake. `session` is the digest of the game session's token (None where a protocol has none).
 
-    `veto` is a refusal that the games room has already found (a disabled game): it stands unless this very bet was applied before.
+    `veto` is a refusal that the games room has already found (a disabled game), `countries` where the game is offered (None:
+    anywhere): both stand unless this very bet was applied before. `told` is what a stake of nothing was said to be worth.
     """
 
     session: bytes | None = None
     veto: Reason | None = None
+    countries: frozenset[str] | None = None
+    told: str = ""
     kind = Kind.BET
+
+    @property
+    def note(self) -> str:
+        """What the provider said of a free round, so that the same name with another worth is another movement."""
+        return self.told
 
 
 @dataclass(frozen=True, slots=True)
 class Win(_Play):
-    """Winnings, 0 allowed. `bet` is the stake they belong to; a promotional win has none."""
+    """Winnings, 0 allowed. `bet` is the stake they belong to; a promotional win has none. `told` as of a bet."""
 
     bet: Reference | None = None
+    told: str = ""
     kind = Kind.WIN
+
+    @property
+    def note(self) -> str:
+        """What the provider said of a win that pays nothing."""
+        return self.told
 
     @property
     def related(self) -> Reference | None:

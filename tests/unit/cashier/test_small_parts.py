@@ -125,6 +125,15 @@ def test_what_the_inbox_did_not_write_is_malformed(text: str) -> None:
         from_message(text)
 
 
+def test_an_answer_of_the_queue_that_was_cut_short_is_no_receipt() -> None:
+    class CutShort:
+        def send_message(self, **_request: object) -> dict[str, str]:
+            return {}
+
+    with pytest.raises(InboxUnavailable):
+        Inbox(CutShort(), "queue-url").put(RECEIVED)
+
+
 class BrokenQueue:
     def __init__(self, error: Exception) -> None:
         self._error = error

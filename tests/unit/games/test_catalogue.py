@@ -149,8 +149,9 @@ def test_a_refusal_counts_all_faults_and_names_some() -> None:
     assert len(refused.value.faults) == FAULTS_MAX
 
 
-def test_an_empty_list_is_a_list() -> None:
-    assert read_list([], "hub88") == ()
+def test_an_empty_list_takes_no_provider_off() -> None:
+    with pytest.raises(BadList):
+        read_list([], "hub88")
 
 
 def test_the_lists_that_ship_are_sound_and_have_something_to_play_from_everyone() -> None:

@@ -231,6 +231,28 @@ class TestSource:
         timer.now += RETRY_S
         assert len(source.current().offered()) == 2
 
+    def test_whoever_is_interrupted_leaves_the_next_one_the_old_copy(
+        self, source: TableCatalogue, client: Client, timer: Timer
+    ) -> None:
+        first = source.current()
+
+        class TimeIsUp(BaseException):
+            """As a timer raises it in the middle of anything."""
+
+        def interrupted() -> None:
+            raise TimeIsUp
+
+        client.before["get_item"] = [interrupted]
+        timer.now += FRESH_S
+        with pytest.raises(TimeIsUp):
+            source.current()
+        client.asked.clear()
+        assert source.current() is first
+        assert not client.asked
+        timer.now += RETRY_S
+        source.current()
+        assert client.asked
+
     def test_a_table_that_fails_is_not_asked_at_every_bet(self, source: TableCatalogue, client: Client, timer: Timer) -> None:
         source.current()
         client.before["get_item"] = [denied()] * 1000

@@ -100,6 +100,10 @@ class MemoryStore(LedgerStore):
         self._request()
         return self.entries.get(reference)
 
+    def resolutions(self, references: Sequence[Reference]) -> dict[Reference, Resolution]:
+        self._request()
+        return {name: self.markers[name] for name in references if name in self.markers}
+
     def snapshot(self, player_id: str, movements: Sequence[Movement | Draft], *, own: bool = False) -> Snapshot:
         self._request()
         related = [movement.related for movement in movements if movement.related]

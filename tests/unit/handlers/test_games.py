@@ -179,7 +179,7 @@ class TestTheList:
         assert first.headers["Cache-Control"] == "public, max-age=30"
         for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
             again = rest_raw("/v1/games", {"If-None-Match": known})
-            assert (again["statusCode"], again.get("body") or "") == (304, "")
+            assert (again["statusCode"], again["body"]) == (304, "")  # API Gateway takes a text only
             assert again["multiValueHeaders"]["ETag"] == [tag]
         assert rest_raw("/v1/games", {"If-None-Match": '"other"'})["statusCode"] == 200
         Curator(CatalogueStore(dynamodb, GAMES_TABLE), FixedClock()).switch(DEED, enabled=False, game_id=REELS)

@@ -51,11 +51,12 @@ class Queue:
         self.messages: list[str] = []
         self.down = False
 
-    def send_message(self, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 - botocore's spelling
+    def send_message(self, QueueUrl: str, MessageBody: str) -> dict[str, str]:  # noqa: N803 - botocore's spelling
         assert QueueUrl == "queue-url"
         if self.down:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1:9")
         self.messages.append(MessageBody)
+        return {"MessageId": str(len(self.messages))}
 
 
 class World:

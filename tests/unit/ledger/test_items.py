@@ -63,6 +63,7 @@ def test_the_fullest_wallet_costs_one_write_unit() -> None:
     "fields",
     [
         {"game": "g" * 64, "round": "r" * 64, "related": LONGEST},  # play
+        {"amount": 0, "game": "g" * 64, "round": "r" * 64, "related": LONGEST, "note": f"free {AMOUNT_MAX - 1}"},  # and free rounds
         {"note": '"' * 80},  # corrections: a quote takes two bytes
         {"note": "\u00e9" * 80},
         {"note": "\U0001f3b0" * 40},

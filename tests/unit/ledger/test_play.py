@@ -113,6 +113,18 @@ def test_a_protocol_without_sessions_bets_without_one() -> None:
     assert decided(wallet_with(cash=10, sessions=(SESSION,)), a_bet(1), now_ms=NOW + 99).record.amount == 1
 
 
+@pytest.mark.parametrize(
+    ("countries", "reason"), [(None, None), ({"MT"}, None), ({"EE", "SE"}, Reason.GAME_UNAVAILABLE), ((), Reason.GAME_UNAVAILABLE)]
+)
+def test_a_game_is_played_where_it_is_offered(countries: set[str] | None, reason: Reason | None) -> None:
+    wallet = replace(wallet_with(cash=10), country="MT")
+    bet = a_bet(1, countries=None if countries is None else frozenset(countries))
+    if reason is None:
+        assert decided(wallet, bet).wallet.cash == 9
+    else:
+        assert refused(wallet, bet) is reason
+
+
 def test_the_games_room_may_veto_a_bet() -> None:
     assert refused(wallet_with(cash=10), a_bet(1, veto=Reason.GAME_UNAVAILABLE)) is Reason.GAME_UNAVAILABLE
 

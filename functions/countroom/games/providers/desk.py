@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final, Generic, NamedTuple
 
 from countroom.clock import Clock
-from countroom.games.catalogue import Catalogue, CatalogueSource, CatalogueUnavailable
+from countroom.games.catalogue import EVERYWHERE, Catalogue, CatalogueSource, CatalogueUnavailable
 from countroom.games.providers.dialect import (
     Batch,
     Call,
@@ -145,7 +145,12 @@ class Desk(Generic[Key]):
         if not order.own_token and book.find(asked.reference) is None:
             return Failed(Fault.BAD_TOKEN)
         outcome = book.post(self._vetted_draft(call, order, asked) if isinstance(asked, Draft) else self._vetted(asked))
-        return _failed(outcome) if isinstance(outcome, Refused) else _done(asked.player_id, (outcome,), outcome.balances)
+        if isinstance(outcome, Refused):
+            return _failed(outcome)
+        # A copy of a bet that comes after its rollback must not be told that its stake stands. Only repeats ask this.
+        if outcome.replayed and outcome.record.kind is Kind.BET and book.is_taken_back(asked.reference):
+            return Failed(Fault.LATE_ORIGINAL, outcome.balances.available)
+        return _done(asked.player_id, (outcome,), outcome.balances)
 
     def _settle_all(self, book: Book, batch: Batch) -> Done | Failed:
         movements = [self._vetted(movement) for movement in batch.movements]
@@ -162,7 +167,10 @@ class Desk(Generic[Key]):
     def _vetted(self, movement: Movement) -> Movement:
         if not isinstance(movement, Bet):
             return movement
-        return replace(movement, veto=veto_of(self._games.current(), self._dialect.provider, movement))
+        catalogue = self._games.current()
+        game = catalogue.by_code(self._dialect.provider, movement.game)
+        countries = None if game is None or EVERYWHERE in game.countries else game.countries
+        return replace(movement, veto=veto_of(catalogue, self._dialect.provider, movement), countries=countries)
 
     def _vetted_draft(self, call: Call, order: Order, draft: Draft) -> Draft:
         def complete(wallet: Wallet, facts: Facts) -> Movement:
@@ -199,6 +207,6 @@ def _done(player_id: str, results: Sequence[Posted | Refused], balances: Balance
 def _failed(refused: Refused) -> Failed:
     available = refused.balances.available if refused.balances else None
     if refused.reason is Reason.ROLLED_BACK and refused.replayed:
-        # A tombstone or reversal stands under the movement's own name: the original comes after its rollback.
+        # A tombstone stands under the movement's own name: the original comes after its rollback.
         return Failed(Fault.LATE_ORIGINAL, available)
     return Failed(refused.reason, available)

@@ -169,6 +169,11 @@ def token_of(text: str) -> SessionToken | None:
 _OUR_IDS: Final = UUID("7d0c0f3e-3a54-5bb5-8f5e-5a1c8f7b2d64")
 
 
+def free_of(amount: int) -> str:
+    """Return what a record keeps of a free bet or win of so many nanos, of which nothing is booked."""
+    return f"free {amount}"
+
+
 def our_id(reference: Reference) -> str:
     """Return our own id of a movement for protocols that want one: a UUID (version 5) of its name, so the same for every repeat."""
     return str(uuid5(_OUR_IDS, reference.text))

@@ -33,6 +33,7 @@ from countroom.games.providers.dialect import (
     Order,
     Reply,
     Request,
+    free_of,
     token_of,
 )
 from countroom.ledger.movements import Bet, Reason, Reference, Rollback, Win
@@ -233,15 +234,17 @@ def _read_balance(body: Mapping[str, object]) -> Enquiry:
 def _read_bet(body: Mapping[str, object]) -> Order:
     request_id, reference, player_id, amount = _read_play(body)
     token = token_of(strict.text(body, "token"))
+    free = strict.flag(body, "is_free")
     bet = Bet(
         reference,
         player_id,
         strict.identifier(body, "currency"),
         # The stake of a free round is the provider's own: recorded, but nothing is taken.
-        0 if strict.flag(body, "is_free") else amount,
+        0 if free else amount,
         strict.identifier(body, "game_code"),
         strict.identifier(body, "round"),
         session=token.digest if token else NO_SESSION,
+        told=free_of(amount) if free else "",
     )
     return Order(request_id, bet)
 

@@ -31,6 +31,7 @@ from countroom.games.providers.dialect import (
     Order,
     Reply,
     Request,
+    free_of,
     our_id,
 )
 from countroom.ledger.drafts import Draft
@@ -173,10 +174,10 @@ def _read_bet(body: Mapping[str, object]) -> Order:
     reference, token, round_id, amount, free = _read_play(body)
 
     def complete(wallet: Wallet, facts: Facts) -> Movement:
-        stake = _nanos(amount, wallet, free=free)
+        stake, told = _booked(amount, wallet, free=free)
         # Without a record there is no such session, and the ledger says so in its place: after a duplicate.
         game = _game(token, facts) or ""
-        return Bet(reference, token.player_id, wallet.currency, stake, game, round_id, session=token.digest)
+        return Bet(reference, token.player_id, wallet.currency, stake, game, round_id, session=token.digest, told=told)
 
     return Order(reference.transaction_id, _draft(reference, token, complete))
 
@@ -185,8 +186,8 @@ def _read_win(body: Mapping[str, object]) -> Order:
     reference, token, round_id, amount, free = _read_play(body)
 
     def complete(wallet: Wallet, facts: Facts) -> Movement:
-        gain = _nanos(amount, wallet, free=free)
-        return Win(reference, token.player_id, wallet.currency, gain, _known_game(token, facts), round_id)
+        gain, told = _booked(amount, wallet, free=free)
+        return Win(reference, token.player_id, wallet.currency, gain, _known_game(token, facts), round_id, told=told)
 
     return Order(reference.transaction_id, _draft(reference, token, complete))
 
@@ -231,10 +232,10 @@ def _started_by(token: SessionToken) -> Reference:
     return Reference(_SESSION_SOURCE, token.digest.hex())
 
 
-def _nanos(amount: str, wallet: Wallet, *, free: bool) -> int:
-    """Return an amount in the wallet's currency, nothing where it is only told for tracking. Raise InvalidAmount."""
+def _booked(amount: str, wallet: Wallet, *, free: bool) -> tuple[int, str]:
+    """Return what is booked of an amount, and what is kept of one that is only told for tracking. Raise InvalidAmount."""
     nanos = money.parse_amount(amount, money.currency(wallet.currency))
-    return 0 if free else nanos
+    return (0, free_of(nanos)) if free else (nanos, "")
 
 
 def _game(token: SessionToken, facts: Facts) -> str | None:

@@ -15,6 +15,8 @@ def bet(wallet: Wallet, _facts: Facts, movement: Bet, now_ms: int) -> Found:
     refused = _session_refusal(wallet, movement, now_ms) or unusable(wallet) or movement.veto
     if refused:
         return refused
+    if movement.countries is not None and wallet.country not in movement.countries:
+        return Reason.GAME_UNAVAILABLE
     if wallet.cash < 0 or wallet.bonus < 0:
         return Reason.NEGATIVE_BALANCE
     counted = limits.spent(wallet.limits, {LimitKind.WAGER: stake, LimitKind.LOSS: stake}, now_ms)
