@@ -225,13 +225,14 @@ def _counted() -> Iterator[list[str]]:
 
 
 def _open_accounts(dynamodb: Any, emails: list[str]) -> None:
-    players, access = PlayersStore(Table(dynamodb, "bench-players")), AccessStore(Table(dynamodb, "bench-sessions"))
+    table = Table(dynamodb, "bench-players")
+    players, access = PlayersStore(table), AccessStore(Table(dynamodb, "bench-sessions"))
     hashed = passwords.hash_password(_PASSWORD)  # one for all: what is measured is checking, not choosing
     for email in emails:
         player_id, address = _player_id(email), email_digest(email)
         account = Account(player_id, address, b"-", "EE", "EUR", "1", _EVENT_TIME, _EVENT_TIME)
         parts = players.creation(account, Credentials(address, player_id, hashed))
-        if not players.write([*parts, access.creation(player_id)]):
+        if table.transact([*parts, access.creation(player_id)]):
             raise RuntimeError("an account of this benchmark is there already")
 
 

@@ -16,6 +16,8 @@ IDENTITY = (
         along=("LoginThrottled",),
     ),
     Signal("GuessesThrottled", "account", 20, 5, "Passwords or codes are guessed inside live sessions.", "credential-attack"),
+    Signal("StepUpRefused", "account", 20, 5, "Proofs inside live sessions are refused again and again.", "step-up-refused"),
+    Signal("PasswordResetThrottled", "identity", 10, 5, "Second factors are guessed at password resets.", "reset-throttled"),
     Signal("RefreshReused", "identity", 3, 60, "Refresh tokens that were used up are tried again.", "refresh-reused"),
     Signal(
         "LeftUndone",
@@ -28,6 +30,18 @@ IDENTITY = (
     ),
     Signal(
         "LeftUndone", "identity", 10, 5, "Owners are not told of logins from new devices.", "left-undone", under={"what": "mail"}
+    ),
+    Signal(
+        "LeftUndone",
+        "account",
+        10,
+        5,
+        "Right codes go on counting as guesses after a step-up.",
+        "left-undone",
+        under={"what": "give_back"},
+    ),
+    Signal(
+        "LeftUndone", "account", 10, 5, "Owners are not told of changes of their accounts.", "left-undone", under={"what": "mail"}
     ),
     Signal("MailFailed", "mailer", 10, 5, "E-mail cannot be sent.", "mail"),
 )

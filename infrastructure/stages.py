@@ -68,13 +68,13 @@ class StageSettings:
     refreshes_per_ip_5_min: int
     """The same for refreshing sessions. Many players may share one address, and each refreshes every ten minutes."""
     login_guesses_per_source: int
-    """Wrong passwords that one source address may try in 15 minutes, over all accounts."""
+    """Tries of one source address in 15 minutes, right or wrong: logins from unknown devices, registrations and resets."""
     token_keys: tuple[str, ...]
     """Names of the keys of access tokens: the first signs, all verify. docs/runbook.md says how to rotate them."""
     session_absolute_seconds: int
-    """A session ends after this time, whatever it does."""
+    """A session ends after this time, whatever it does: on AWS no more than NIST SP 800-63B §4.2.3 allows at AAL2, 12 hours."""
     session_idle_seconds: int
-    """A session that is not refreshed for this long ends."""
+    """A session that is not refreshed for this long ends: on AWS no more than the same section allows, 30 minutes."""
     mail_domain: str
     """Where the house's e-mail comes from; its DNS must hold the DKIM records that SES asks for."""
     launch_urls: Mapping[str, str]

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from countroom.identity import refusals, rules
 from countroom.identity.access import Ended
 from countroom.identity.events import PAGE_MAX, EventKind, InvalidCursor, SecurityEvent
+from countroom.identity.factor import Checked, Kind
 from countroom.identity.profile import Change
 from countroom.identity.refusals import InvalidCode, InvalidCredentials
 from countroom.identity.sessions import Live
@@ -153,7 +154,7 @@ def list_sessions(live: Player) -> views.SessionList:
 @app.delete("/v1/sessions", status_code=204, security=bearer.SECURITY)
 def end_sessions(live: Player) -> Response[str]:
     """End every session, this one too."""
-    _services().sessions.end_all(live.player_id, Ended.ALL_ENDED)
+    _services().sessions.end_all(live.player_id, Ended.ALL_ENDED, source=_source())
     return _nothing()
 
 
@@ -170,7 +171,7 @@ def end_session(session_id: str, live: Player) -> Response[str]:
     is_own = session_id == live.session_id
     wanted, why = (live.session_id, Ended.LOGGED_OUT) if is_own else (session_id, Ended.ENDED_BY_PLAYER)
     # One's own is gone when somebody else was faster: that is what was asked for.
-    if not _services().sessions.end(live.player_id, wanted, why) and not is_own:
+    if not _services().sessions.end(live.player_id, wanted, why, source=_source()) and not is_own:
         raise Problem(Code.NOT_FOUND)
     return _nothing()
 
@@ -180,27 +181,38 @@ def step_up(live: Player, body: views.ProofBody) -> Response[str]:
     """Prove oneself again, by a code where there is a second factor, else by the password."""
     with _as_problems():
         try:
-            _prove(live, body)
+            checked = _prove(live, body)
         except (InvalidCode, InvalidCredentials):
             telemetry.count("StepUpRefused")
             _services().events.append(live.player_id, _event(live, EventKind.STEP_UP_REFUSED))
             raise
+    if checked:
+        _report_checked(live, checked)
     told = _services().events.put_item(live.player_id, _event(live, EventKind.STEPPED_UP))
     _services().sessions.step_up(live.player_id, live.session_id, beside=[told])
     return _nothing()
 
 
-def _prove(live: Live, body: views.ProofBody) -> None:
+def _prove(live: Live, body: views.ProofBody) -> Checked | None:
     if live.factor:
-        _services().proofs.require(live.player_id, body.code)
-    elif body.password is None:
+        return _services().proofs.require(live.player_id, body.code, door=live.session_id)
+    if body.password is None:
         raise http.invalid_fields(("password", "is required"))
-    else:
-        _services().proofs.check_password(live.player_id, body.password)
+    _services().proofs.check_password(live.player_id, body.password)
+    return None
 
 
-def _event(live: Live, kind: EventKind) -> SecurityEvent:
-    return SecurityEvent(kind, door.clock(), live.session_id, _source())
+def _report_checked(live: Live, checked: Checked) -> None:
+    """Leave an event of a recovery code, which is used up whatever comes of the step-up; report a guess that goes on counting."""
+    if checked.kind is Kind.RECOVERY_CODE:
+        left = f"recovery codes left: {checked.recovery_codes_left}"
+        _services().events.append(live.player_id, _event(live, EventKind.RECOVERY_CODE_USED, left))
+    if not checked.guess_given_back:
+        _report_undone(live, "give_back")
+
+
+def _event(live: Live, kind: EventKind, detail: str = "") -> SecurityEvent:
+    return SecurityEvent(kind, door.clock(), live.session_id, _source(), detail)
 
 
 def _source() -> str:
@@ -210,8 +222,12 @@ def _source() -> str:
 def _report_untold(live: Live, *, is_told: bool) -> None:
     """Report a notice to the owner that is not on its way; what it tells of is done, and cannot be asked for again."""
     if not is_told:
-        telemetry.count("LeftUndone", dimensions={"what": "mail"})
-        telemetry.logger.warning("left undone", what="mail", player_id=live.player_id)
+        _report_undone(live, "mail")
+
+
+def _report_undone(live: Live, what: str) -> None:
+    telemetry.count("LeftUndone", dimensions={"what": what})
+    telemetry.logger.warning("left undone", what=what, player_id=live.player_id)
 
 
 def _nothing() -> Response[str]:

@@ -179,6 +179,7 @@ def _public_keys() -> KmsPublicKeys:
 @app.post("/v1/players", status_code=202, security=bearer.PUBLIC)
 def register_player(body: RegistrationBody) -> RegistrationView:
     """Take an application for an account; the mailbox gets a code. The answer is the same for an address that has an account."""
+    _admit_source()
     try:
         begun = registration.Registration(_services().desk).begin(rules.Application(**body.model_dump()))
     except rules.InvalidFields as refusal:
@@ -209,7 +210,6 @@ def log_in(body: LoginBody) -> SessionView:
         password=body.password,
         source=visit.address_of(event),
         user_agent=gate.header(event, "User-Agent"),
-        place=visit.place_of(event),
         code=body.code,
         device_token=body.device_token,
     )
@@ -237,7 +237,7 @@ def log_in(body: LoginBody) -> SessionView:
 def refresh_session(body: RefreshBody) -> TokensView:
     """Exchange a refresh token for a new pair. A token that comes twice ends its session."""
     try:
-        opened = _services().desk.sessions.refresh(body.refresh_token)
+        opened = _services().desk.sessions.refresh(body.refresh_token, _source())
     except RefreshReused as reuse:
         telemetry.count("RefreshReused")
         telemetry.logger.warning("refresh token reused", player_id=reuse.player_id, session_id=reuse.session_id)
@@ -252,6 +252,7 @@ def refresh_session(body: RefreshBody) -> TokensView:
 @app.post("/v1/password-resets", status_code=202, security=bearer.PUBLIC)
 def reset_password(body: ResetBody) -> ResetView:
     """Have a code mailed to the owner of an address, if it has an account. The answer is the same if it has none."""
+    _admit_source()
     try:
         begun = recovery.Recovery(_services().desk, _services().proofs).begin(body.email, _source())
     except rules.InvalidFields as refusal:
@@ -263,6 +264,7 @@ def reset_password(body: ResetBody) -> ResetView:
 @app.post("/v1/password-resets/completions", status_code=204, security=bearer.PUBLIC)
 def complete_reset(body: CompletionBody) -> Response[str]:
     """Set a new password by the code that was mailed, and end all sessions."""
+    _admit_source()
     try:
         with _throttled("PasswordResetThrottled"):
             recovery.Recovery(_services().desk, _services().proofs).complete(
@@ -302,6 +304,13 @@ def _tokens(opened: Opened) -> TokensView:
 
 def _source() -> str:
     return visit.source_of(app.current_event.raw_event)
+
+
+def _admit_source() -> None:
+    """Count a request as a try of the caller's network, together with its logins; a source that tries too much gets no further."""
+    with _throttled("SourceThrottled"):
+        address = visit.address_of(app.current_event.raw_event)
+        _services().proofs.throttle.reserve_source(address, _settings().login_guesses_per_source)
 
 
 @contextmanager

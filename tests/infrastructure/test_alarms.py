@@ -145,6 +145,10 @@ def test_refused_and_throttled_logins_are_added_up(aws_stage: Templates) -> None
     ("metric", "service", "under"),
     [
         ("RefreshReused", "identity", {}),
+        ("StepUpRefused", "account", {}),
+        ("PasswordResetThrottled", "identity", {}),
+        ("LeftUndone", "account", {"what": "mail"}),
+        ("LeftUndone", "account", {"what": "give_back"}),
         ("RoundsLeftOpen", "rounds-report", {}),
         ("WebhookRejected", "payment-webhook", {"gateway": "standard"}),
         ("SignatureRejected", "payment-webhook", {"gateway": "standard"}),

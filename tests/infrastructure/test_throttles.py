@@ -145,3 +145,25 @@ def test_the_firewall_finds_the_routes_of_a_rule_and_no_other(prod: Templates, r
     every = {route.split(" ")[1] for route in PUBLIC | PROTECTED}
     for dressed in ("{}", "/live{}", "{}/", "/live{}//"):
         assert {path for path in every if pattern.search(dressed.format(path))} == wanted
+
+
+def test_no_managed_rule_blocks_for_what_stands_in_a_body(aws_stage: Templates) -> None:
+    counting: dict[str, set[str]] = {}
+    for name, rule in rules(aws_stage).items():
+        statement = rule["Statement"]
+        assert isinstance(statement, dict)
+        if group := statement.get("ManagedRuleGroupStatement"):
+            overrides = group.get("RuleActionOverrides", [])
+            assert all(one["ActionToUse"] == {"Count": {}} for one in overrides)
+            counting[name] = {one["Name"] for one in overrides}
+    assert counting == {
+        "AWSManagedRulesAmazonIpReputationList": set(),
+        "AWSManagedRulesKnownBadInputsRuleSet": {"JavaDeserializationRCE_BODY", "Log4JRCE_BODY"},
+        "AWSManagedRulesCommonRuleSet": {
+            "SizeRestrictions_BODY",
+            "EC2MetaDataSSRF_BODY",
+            "GenericLFI_BODY",
+            "GenericRFI_BODY",
+            "CrossSiteScripting_BODY",
+        },
+    }

@@ -5,7 +5,7 @@ by any write is not in the next read. Ending is leaving the list; nothing that l
 never given out twice.
 
 A session is also the family of its refresh tokens (RFC 9700 §4.14.2): only the newest of them counts, the one before it for a short
-grace, once. Any other of a live session was copied, so the session ends.
+grace, once. Any other of a live session was copied, or made up by somebody who has seen the session's id, so the session ends.
 """
 
 import hmac
@@ -21,7 +21,8 @@ WRITERS_MAX: Final = 8
 """How many versions back it can be told who wrote one."""
 
 DEVICE_MAX: Final = 64
-PLACE_MAX: Final = 8
+PLACE_MAX: Final = 43
+"""Long enough for any IPv6 network as text."""
 
 
 class Standing(StrEnum):
@@ -87,7 +88,7 @@ class Session:
     """One login on one device. Instants are epoch milliseconds.
 
     `refresh_hash`, `previous_hash`: SHA-256 of the newest refresh token and of the one before. `sealed_pair`: what the one before
-    was exchanged for, readable only with it. `device` and `place` are short labels for the owner's eyes.
+    was exchanged for, readable only with it. `device` and `place` (a shortened network address) are for the owner's eyes.
     """
 
     session_id: str

@@ -6,7 +6,6 @@ the table nor the code of somebody else is of use.
 """
 
 import hashlib
-import hmac
 import secrets
 from typing import Final
 
@@ -42,9 +41,3 @@ def code_digest(subject: str, code: str) -> str:
     """Return 64 hexadecimal digits of a normalised code; the same code of another subject gives others."""
     text = _PREFIX + subject.encode("utf-8") + b"\x00" + code.encode("ascii")
     return hashlib.sha256(text).hexdigest()
-
-
-def matches(digest: str, subject: str, text: str) -> bool:
-    """Say whether a typed text is the code of a digest, comparing in constant time; what cannot be a code is not."""
-    code = normalise_code(text)
-    return code is not None and hmac.compare_digest(digest, code_digest(subject, code))

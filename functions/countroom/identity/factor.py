@@ -25,7 +25,13 @@ APP_NAME: Final = "Countroom"
 """How authenticator apps call us."""
 
 GUESSES_MAX: Final = 5
-"""Wrong codes of one account that are checked in any quarter of an hour, at whatever door they are shown."""
+"""Wrong codes of one account that are checked in any quarter of an hour at each door.
+
+A door is where a code is shown: logins from unknown devices are one, resets by mail another, and each device that the owner uses
+and each of his sessions is one too. Only who has shown a right code gets a known device or a session, so somebody who has no more
+than the password uses up the guesses of unknown devices, and no others. Known devices and live sessions are few, and so are all
+guesses together.
+"""
 
 SECRET_BYTES: Final = 20
 """160 bits, as RFC 4226 §4 (R6) recommends."""
@@ -116,12 +122,12 @@ class Factors:
         self._change(player_id, lambda known: replace(known, pending=sealed, pending_until_ms=until_ms))
         return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=account_name, issuer_name=APP_NAME))
 
-    def confirm(self, player_id: str, code: str) -> tuple[str, ...]:
-        """Let a pending secret count, and return recovery codes, which are shown this once.
+    def confirm(self, player_id: str, code: str, door: str) -> tuple[str, ...]:
+        """Let a pending secret count, and return recovery codes, which are shown this once. Guesses are counted by `door`.
 
         Raises InvalidCode, also when nothing is pending, and TooManyGuesses.
         """
-        reservation = self._reserve(player_id)
+        reservation = self._reserve(player_id, door)
         shown = tuple(_new_recovery_code() for _ in range(RECOVERY_CODES))
         kept = tuple(_recovery_digest(player_id, text) for text in shown)
 
@@ -137,12 +143,12 @@ class Factors:
         self._give_back(reservation)  # what goes on counting here can only cost its owner one of five tries
         return tuple(_in_groups(text) for text in shown)
 
-    def check(self, player_id: str, code: str) -> Checked:
-        """Use up a code of the app, or a recovery code, of a player whose factor counts.
+    def check(self, player_id: str, code: str, door: str) -> Checked:
+        """Use up a code of the app, or a recovery code, of a player whose factor counts. Guesses are counted by `door`.
 
         Raises InvalidCode for one that is wrong, was used, or of a player who has none; TooManyGuesses.
         """
-        reservation = self._reserve(player_id)
+        reservation = self._reserve(player_id, door)
         recovery = _normalise_recovery_code(code)
         after = self._change(player_id, lambda known: self._used(player_id, known, code, recovery))
         kind = Kind.APP if recovery is None else Kind.RECOVERY_CODE
@@ -192,8 +198,8 @@ class Factors:
                     raise
         raise Unavailable("a second factor could not be changed")
 
-    def _reserve(self, player_id: str) -> Reservation:
-        return self._throttle.reserve(f"factor/{player_id}", GUESSES_MAX)
+    def _reserve(self, player_id: str, door: str) -> Reservation:
+        return self._throttle.reserve(f"factor/{player_id}/{door}", GUESSES_MAX)
 
     def _give_back(self, reservation: Reservation) -> bool:
         try:

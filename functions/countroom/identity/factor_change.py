@@ -41,7 +41,7 @@ class FactorChange:
     def confirm(self, player_id: str, code: str, session_id: str, source: str | None = None) -> Confirmed:
         """Turn the second factor on, end all other sessions and tell the owner. Raises InvalidCode and TooManyGuesses."""
         email = self.people.find(player_id).data.email
-        recovery_codes = self.factors.confirm(player_id, code)
+        recovery_codes = self.factors.confirm(player_id, code, door=session_id)
         event = SecurityEvent(EventKind.FACTOR_ENROLLED, self.clock(), session_id, source)
         self.sessions.set_factor(player_id, enrolled=True, keep=session_id, beside=[self.events.put_item(player_id, event)])
         # The codes cannot be shown again, so a notice that is not taken must not cost the owner the answer.

@@ -21,8 +21,8 @@ from countroom.identity.digests import subject_digest
 from countroom.identity.events import EventKind, EventLog, SecurityEvent
 from countroom.identity.factor import Checked, Kind
 from countroom.identity.mail import Message, Outbox, Template
-from countroom.identity.proofs import Proofs
-from countroom.identity.refusals import InvalidCode, InvalidCredentials, Unavailable
+from countroom.identity.proofs import UNKNOWN_DEVICES, Proofs
+from countroom.identity.refusals import InvalidCode, InvalidCredentials, SecondFactorRequired, Unavailable
 from countroom.identity.sessions import Opened
 from countroom.identity.store import Credentials
 from countroom.identity.table import Item
@@ -31,6 +31,9 @@ from countroom.identity.visitor import device_label, shown_source
 
 GUESSES_MAX: Final = 10
 """Wrong passwords that are checked for one address in any quarter of an hour; as many again for each device that its owner uses."""
+
+NO_CODE_EVENTS_MAX: Final = 10
+"""How many events of one account tell, in any quarter of an hour, that its password was shown without a code."""
 
 DEVICES_MAX: Final = 5
 """How many devices of a player are known; the one unused longest is forgotten for a new one."""
@@ -42,13 +45,12 @@ _ROUNDS_MAX: Final = 12
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Attempt:
-    """What somebody sends who wants in, as sent, and where it came from: `source` is the network address, `place` a country."""
+    """What somebody sends who wants in, as sent, and where it came from: `source` is the network address."""
 
     email: str
     password: str
     source: str
     user_agent: str = ""
-    place: str = ""
     code: str | None = None
     device_token: str | None = None
 
@@ -106,7 +108,7 @@ class Login:
         if caller.credentials is None:
             raise InvalidCredentials
         undone = [] if self._is_given_back(reservation) else ["give_back"]
-        access, checked = self._check_factor(attempt, caller.credentials.player_id)
+        access, checked = self._check_factor(caller, caller.credentials.player_id)
         if checked and not checked.guess_given_back:
             undone.append("give_back")
         is_new = bool(caller.credentials.devices) and not caller.is_known
@@ -151,17 +153,31 @@ class Login:
         kind = EventKind.LOGIN_THROTTLED if is_last else EventKind.LOGIN_REFUSED
         self.events.append(caller.credentials.player_id, self._event(caller.attempt, kind, "wrong password"))
 
-    def _check_factor(self, attempt: Attempt, player_id: str) -> tuple[Access, Checked | None]:
+    def _check_factor(self, caller: _Caller, player_id: str) -> tuple[Access, Checked | None]:
+        """Check the code of a second factor. Codes from a device that the owner uses are counted apart, as its passwords are."""
         access = self.proofs.sessions.access(player_id)
         if access.standing is Standing.CLOSED:
             raise InvalidCredentials
         if access.standing is Standing.FROZEN:
             raise AccountFrozen
         try:
-            return access, self.proofs.second_factor(access, attempt.code)
+            return access, self.proofs.second_factor(
+                access, caller.attempt.code, caller.device if caller.is_known else UNKNOWN_DEVICES
+            )
         except InvalidCode:
-            self.events.append(player_id, self._event(attempt, EventKind.LOGIN_REFUSED, "wrong code"))
+            self.events.append(player_id, self._event(caller.attempt, EventKind.LOGIN_REFUSED, "wrong code"))
             raise
+        except SecondFactorRequired:
+            self._keep_no_code(caller.attempt, player_id)
+            raise
+
+    def _keep_no_code(self, attempt: Attempt, player_id: str) -> None:
+        """Leave an event of a right password without a code: a few in a while, for such a password is no guess that is counted."""
+        try:
+            self.proofs.throttle.reserve(f"no-code/{player_id}", NO_CODE_EVENTS_MAX)
+        except TooManyGuesses:
+            return  # the events that are there say it
+        self.events.append(player_id, self._event(attempt, EventKind.LOGIN_REFUSED, "no code"))
 
     def _open(self, caller: _Caller, credentials: Credentials, access: Access, told: list[Item]) -> Opened:
         """Open the session in one transaction with the credentials, on the condition that these are still what was checked.
@@ -178,7 +194,7 @@ class Login:
                 return self.proofs.sessions.open(
                     access.player_id,
                     device_label(caller.attempt.user_agent),
-                    caller.attempt.place,
+                    shown_source(caller.attempt.source),
                     stepped_up=True,
                     beside=[players.changed_credentials(credentials, after), *told],
                     epoch=access.epoch,
@@ -223,7 +239,8 @@ class Login:
 
     def _is_owner_told(self, caller: _Caller) -> bool:
         try:
-            device = device_label(caller.attempt.user_agent)
+            attempt = caller.attempt
+            device = f"{device_label(attempt.user_agent)}, network {shown_source(attempt.source)}"
             self.outbox.send(Message(Template.NEW_DEVICE, caller.address, {"device": device}))
         except Unavailable:
             return False

@@ -43,8 +43,9 @@ class Change:
 class Profiles:
     """Profiles of players. Every method raises Unavailable and NoSuchAccount."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, policy: rules.Policy = rules.POLICY) -> None:
         self._desk = desk
+        self._policy = policy
 
     def read(self, player_id: str) -> Profile:
         """Return a player's profile."""
@@ -56,7 +57,7 @@ class Profiles:
         Each try stands on the version that was read, so two changes at once both count. Raises rules.InvalidFields and
         ChangedMeanwhile.
         """
-        wanted = _checked(change)
+        wanted = _checked(change, self._policy)
         for _ in range(ATTEMPTS_MAX):
             person = self._desk.people.find(player_id)
             names = _changes(person, wanted)
@@ -81,15 +82,19 @@ class Profiles:
         return Person(account, data)
 
 
-def _checked(change: Change) -> dict[str, str]:
+def _checked(change: Change, policy: rules.Policy) -> dict[str, str]:
     """Return what is to be set, normalised. Raises rules.InvalidFields with all that is wrong."""
-    given = {name: getattr(change, name) for name in _FAULTS if getattr(change, name) is not None}
+    given = {name: getattr(change, name) for name in (*_FAULTS, _TERMS) if getattr(change, name) is not None}
     wanted = {name: rules.normalise_name(text) if name in _NAMES else text for name, text in given.items()}
-    faults = ((name, _FAULTS[name](text)) for name, text in wanted.items() if text or name not in _MAY_BE_EMPTY)
+    faults = ((name, _fault(name, text, policy)) for name, text in wanted.items() if text or name not in _MAY_BE_EMPTY)
     errors = tuple((name, fault) for name, fault in faults if fault)
     if errors:
         raise rules.InvalidFields(errors)
     return wanted
+
+
+def _fault(name: str, text: str, policy: rules.Policy) -> str | None:
+    return rules.terms_fault(text, policy) if name == _TERMS else _FAULTS[name](text)
 
 
 def _changes(person: Person, wanted: dict[str, str]) -> list[str]:
@@ -123,7 +128,7 @@ _FAULTS: Final = {
     "given_name": rules.name_fault,
     "family_name": rules.name_fault,
     "phone": rules.phone_fault,
-    "accepted_terms": rules.terms_fault,
 }
+_TERMS: Final = "accepted_terms"
 _NAMES: Final = frozenset({"given_name", "family_name"})
 _MAY_BE_EMPTY: Final = frozenset({"given_name", "family_name", "phone"})

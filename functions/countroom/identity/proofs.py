@@ -14,6 +14,11 @@ from countroom.identity.throttle import Throttle
 GUESSES_MAX: Final = 10
 """Wrong passwords that are checked for one player inside of sessions in any quarter of an hour, apart from those at the door."""
 
+UNKNOWN_DEVICES: Final = ""
+"""The door of logins from devices that are not known (see factor.GUESSES_MAX)."""
+MAILBOX: Final = "mailbox"
+"""The door of whoever comes by a code that was mailed: nobody else can use up its guesses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
@@ -24,20 +29,21 @@ class Proofs:
     factors: Factors
     sessions: Sessions
 
-    def require(self, player_id: str, code: str | None) -> None:
-        """Use up a code of a player's second factor; does nothing where there is none.
+    def require(self, player_id: str, code: str | None, door: str = MAILBOX) -> Checked | None:
+        """Use up a code of a player's second factor; return what it was, None where there is no second factor.
 
-        Raises SecondFactorRequired without a code, InvalidCode, throttle.TooManyGuesses, NoSuchAccount and Unavailable.
+        Wrong codes are counted by `door` (factor.GUESSES_MAX). Raises SecondFactorRequired without a code, InvalidCode,
+        throttle.TooManyGuesses, NoSuchAccount and Unavailable.
         """
-        self.second_factor(self.sessions.access(player_id), code)
+        return self.second_factor(self.sessions.access(player_id), code, door)
 
-    def second_factor(self, access: Access, code: str | None) -> Checked | None:
-        """Do what `require` does, for an access that was just read; None where there is no second factor."""
+    def second_factor(self, access: Access, code: str | None, door: str) -> Checked | None:
+        """Do what `require` does, for an access that was just read."""
         if not access.factor:
             return None
         if code is None:
             raise SecondFactorRequired
-        return self.factors.check(access.player_id, code)
+        return self.factors.check(access.player_id, code, door)
 
     def check_password(self, player_id: str, password: str) -> None:
         """Check a player's password once more.

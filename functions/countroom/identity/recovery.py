@@ -1,7 +1,8 @@
 """A forgotten password: a code to the mailbox and a new password, with all sessions ended in the same transaction.
 
-Asking is answered the same, after the same work, whether the address has an account or not. A second factor is asked for where
-there is one: a mailbox alone does not open the account.
+Asking is answered the same, after the same work, whether the address has an account or not, and whether a mail goes out or its
+budget is used up. A second factor is asked for where there is one: a mailbox alone does not open the account, nor tells anything
+of its owner.
 """
 
 from dataclasses import replace
@@ -14,6 +15,7 @@ from countroom.identity.challenges import Begun, Challenge, Purpose
 from countroom.identity.desk import Desk
 from countroom.identity.events import EventKind, SecurityEvent
 from countroom.identity.mail import Message, Template
+from countroom.identity.personal import PersonalData
 from countroom.identity.proofs import Proofs
 from countroom.identity.refusals import ChangedMeanwhile, InvalidCode, InvalidCredentials, NoSuchAccount
 from countroom.identity.registration import new_player_id
@@ -37,16 +39,17 @@ class Recovery:
         if address is None:
             raise rules.InvalidFields((("email", "is not an e-mail address"),))
         credentials = self._desk.players.credentials(address)
-        # Of an address without an account, nobody ever learns the code, and there is no such player.
-        player_id = credentials.player_id if credentials else new_player_id()
+        # Without an account, or without a mail, nobody is told the code, and it is for no such player: so only as many codes of a
+        # player can ever be guessed as mails went out, and only as many events are left.
+        is_sent = self._desk.postbox.admits(Purpose.RESET, address) and credentials is not None
+        player_id = credentials.player_id if credentials and is_sent else new_player_id()
         issued = self._desk.challenges.issue(Purpose.RESET, player_id, LIFETIME_MS)
         event = SecurityEvent(EventKind.RESET_REQUESTED, self._desk.clock(), source=source)
-        if credentials:
+        if is_sent:
             self._desk.events.append(player_id, event)
         else:
             self._desk.events.pretend(event)
-        template = Template.RESET_PASSWORD if credentials else Template.NOTHING
-        self._desk.postbox.post(Purpose.RESET, template, address, issued)
+        self._desk.postbox.send(Template.RESET_PASSWORD if is_sent else Template.NOTHING, address, issued)
         return issued.begun
 
     def complete(self, token: str, code: str, password: str, factor_code: str | None = None, source: str | None = None) -> str:
@@ -61,12 +64,13 @@ class Recovery:
         except NoSuchAccount:
             raise InvalidCode from None
         secret = rules.normalise_password(password)
-        if fault := rules.new_password_fault(secret, person.data):
-            raise rules.InvalidFields((("password", fault),))
+        _check(secret, PersonalData("", ""))
         if challenge.used:
             self._repeat(challenge, secret)
         else:
             self._proofs.require(challenge.player_id, factor_code)
+            # Only now: what is refused for being the owner's own data tells what that is.
+            _check(secret, person.data)
             self._set(challenge, passwords.hash_password(secret), source)
         self._desk.outbox.send(Message(Template.PASSWORD_CHANGED, person.data.email))
         return challenge.player_id
@@ -99,3 +103,8 @@ class Recovery:
                 continue  # somebody logged in, or changed the address: decide on what stands now
             return
         raise ChangedMeanwhile
+
+
+def _check(secret: str, person: PersonalData) -> None:
+    if fault := rules.new_password_fault(secret, person):
+        raise rules.InvalidFields((("password", fault),))

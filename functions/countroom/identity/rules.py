@@ -30,19 +30,22 @@ _EMAIL: Final = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+{_LABEL})"
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _NOT_IN_NAMES: Final = frozenset("CN")  # Unicode's categories of control, format, private and unassigned characters, and of numbers
-_TERMS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator's licence allows: the countries from which a player may come (ISO 3166-1 alpha-2)."""
+    """What the operator decides on.
+
+    `countries`: from which a player may come (ISO 3166-1 alpha-2). `terms`: the versions of the terms that may be accepted now.
+    """
 
     countries: frozenset[str]
+    terms: frozenset[str]
 
 
 _COUNTRIES: Final = "AT CA CH CY CZ DE DK EE ES FI GB GR HR HU IE IS IT LI LT LU LV MT MX NO NZ PE PT RO SE SI SK"
 
-POLICY: Final = Policy(countries=frozenset(_COUNTRIES.split()))
+POLICY: Final = Policy(countries=frozenset(_COUNTRIES.split()), terms=frozenset({"2026-11"}))
 
 
 class InvalidFields(ValueError):
@@ -93,7 +96,7 @@ def accept(application: Application, now_ms: int, policy: Policy = POLICY) -> Ap
     checked("date_of_birth", "is not a date (YYYY-MM-DD)" if born is None else age_fault(born, today(now_ms)))
     checked("country", None if application.country in policy.countries else "is not a country we serve")
     checked("currency", None if _is_account_currency(application.currency) else "is not a currency we keep accounts in")
-    checked("accepted_terms", terms_fault(application.accepted_terms))
+    checked("accepted_terms", terms_fault(application.accepted_terms, policy))
     if errors or email is None or born is None:
         raise InvalidFields(tuple(errors))
     return Applicant(email, password, born, application.country, application.currency, application.accepted_terms)
@@ -133,9 +136,9 @@ def new_password_fault(password: str, person: PersonalData) -> str | None:
     return password_fault(password) or weakness(password, person)
 
 
-def terms_fault(text: str) -> str | None:
-    """Say why a text is no version of the terms, or None."""
-    return None if _TERMS.fullmatch(text) else "is not a version of the terms"
+def terms_fault(text: str, policy: Policy = POLICY) -> str | None:
+    """Say why nobody can accept a version of the terms now, or None."""
+    return None if text in policy.terms else "is not a version of the terms that we offer"
 
 
 def name_fault(name: str) -> str | None:

@@ -165,9 +165,9 @@ class Sessions:
     ) -> Opened:
         """Open a session after a login, and write `beside` (the login's event) with it. The unused longest of nine makes room.
 
-        `epoch` is the access's as it was read *before* the password was: when all sessions have been ended since, by a change of
-        that password for one, the proof is void. Raises ChangedMeanwhile then; AccountFrozen, AccountClosed, NoSuchAccount, and
-        access_store.BesideRefused.
+        `epoch` is the access's as it was when the account was found fit for a login: when all sessions have been ended since, the
+        login that was under way is void. That the password still stands is for `beside` to say, by the credentials' version.
+        Raises ChangedMeanwhile then; AccountFrozen, AccountClosed, NoSuchAccount, and access_store.BesideRefused.
         """
         first = refresh.first_token(player_id)
         pair: Pair | None = None
@@ -187,15 +187,16 @@ class Sessions:
             after, left = rules.with_session(before, session, self._lifetimes)
             # Signed when it is known that there may be a session, and before there is one: a failure leaves nothing behind.
             pair = pair or self._pair(first, session)
-            told = [event for one in left for event in self._told(player_id, Ended.TOO_MANY, one)]
+            told = [event for one in left for event in self._told(player_id, Ended.TOO_MANY, one, session.place or None)]
             if self._is_written(before, after, [*beside, *told], attempt):
                 return self._opened(pair, session, before.last_login)
         raise Unavailable("an account changes too fast")
 
-    def refresh(self, refresh_token: str) -> Opened:
+    def refresh(self, refresh_token: str, source: str | None = None) -> Opened:
         """Exchange a refresh token for a new pair. Raises RefreshRefused, or RefreshReused when that ended the session.
 
         The same token again within the grace gets the same pair again, once: a slow client asks twice, or an answer is lost.
+        `source`, a shortened network address, is kept with the event of a reuse.
         """
         token = refresh.parse(refresh_token)
         if token is None:
@@ -210,7 +211,7 @@ class Sessions:
                 raise RefreshRefused
             if presented is Presented.REUSED:
                 after = rules.without_session(before, token.session_id)
-                told = self._told(token.player_id, Ended.REUSE, token.session_id)
+                told = self._told(token.player_id, Ended.REUSE, token.session_id, source)
                 if self._is_written(before, after, told, attempt):
                     raise RefreshReused(token.player_id, token.session_id)
                 continue
@@ -241,22 +242,25 @@ class Sessions:
             for session in found
         )
 
-    def end(self, player_id: str, session_id: str, why: Ended, beside: Sequence[Item] = ()) -> bool:
-        """End one session; False when there is no such live one. Raises NoSuchAccount."""
+    def end(self, player_id: str, session_id: str, why: Ended, beside: Sequence[Item] = (), source: str | None = None) -> bool:
+        """End one session; False when there is no such live one. `source` is kept with the event. Raises NoSuchAccount."""
 
         def step(access: Access) -> Access:
             alive = rules.live_sessions(access, self._lifetimes, self._clock())
             is_there = any(session.session_id == session_id for session in alive)
             return rules.without_session(access, session_id) if is_there else access
 
-        return self._change(player_id, step, [*self._told(player_id, why, session_id), *beside]) > 0
+        return self._change(player_id, step, [*self._told(player_id, why, session_id, source), *beside]) > 0
 
-    def end_all(self, player_id: str, why: Ended, keep: str | None = None, beside: Sequence[Item] = ()) -> int:
+    def end_all(
+        self, player_id: str, why: Ended, keep: str | None = None, beside: Sequence[Item] = (), source: str | None = None
+    ) -> int:
         """End all of a player's sessions, or all but one; return how many. `beside` is written in the same transaction.
 
-        Raises NoSuchAccount, and access_store.BesideRefused: then nothing has changed.
+        `source` is kept with the event, where the cause leaves one of its own. Raises NoSuchAccount, and
+        access_store.BesideRefused: then nothing has changed.
         """
-        told = self._told(player_id, why, None)
+        told = self._told(player_id, why, None, source)
         return self._change(player_id, lambda access: rules.without_sessions(access, keep), [*beside, *told], always=True)
 
     def set_factor(self, player_id: str, *, enrolled: bool, keep: str | None = None, beside: Sequence[Item] = ()) -> int:
@@ -310,10 +314,11 @@ class Sessions:
             return False
         return True
 
-    def _told(self, player_id: str, why: Ended, session_id: str | None) -> Sequence[Item]:
+    def _told(self, player_id: str, why: Ended, session_id: str | None, source: str | None) -> Sequence[Item]:
         if self._events is None or why not in _EVENT_OF:
             return ()
-        return (self._events.put_item(player_id, SecurityEvent(_EVENT_OF[why], self._clock(), session_id, detail=why.value)),)
+        event = SecurityEvent(_EVENT_OF[why], self._clock(), session_id, source, why.value)
+        return (self._events.put_item(player_id, event),)
 
     def _pair(self, token: RefreshToken, session: Session) -> Pair:
         if self._issuer is None:

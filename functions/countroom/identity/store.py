@@ -21,7 +21,8 @@ _LOOKS_MAX: Final = 3
 _ENDED_KEPT_MS: Final = 86_400_000
 _IS_NEW: Final = "attribute_not_exists(pk)"
 _IS_FREE: Final = "attribute_not_exists(pk) OR attribute_exists(ended_at)"
-_IS_KNOWN: Final = "revision = :known AND attribute_not_exists(ended_at)"
+# An address that changed hands has revisions from 1 on again: whose it is belongs to what was read.
+_IS_KNOWN: Final = "revision = :known AND player_id = :player AND attribute_not_exists(ended_at)"
 _IS_SAME: Final = "revision = :known"
 
 
@@ -78,15 +79,6 @@ class PlayersStore:
             # The account moved to another address between the two reads: look again.
         return None
 
-    def save_credentials(self, before: Credentials, after: Credentials) -> bool:
-        """Put `after`, one version on, in place of `before`; False when others stand there by now.
-
-        A write that was sent twice, its first answer lost, is looked up: it is True when it landed.
-        """
-        put = self.changed_credentials(before, after)["Put"]
-        written = self._table.put(put["Item"], put["ConditionExpression"], put["ExpressionAttributeValues"])
-        return written or self._credentials(after.address) == after
-
     def account(self, player_id: str) -> Account | None:
         """Return an account by one strong read; a closed one too."""
         item = self._table.get(_account_key(player_id))
@@ -98,10 +90,6 @@ class PlayersStore:
         Raises Unavailable also when it is not known whether it was written.
         """
         return not self._table.transact([self.changed_account(before, after), *companions])
-
-    def write(self, parts: Sequence[Item]) -> bool:
-        """Write parts of several stores together; False when the condition of one does not hold, and nothing is written."""
-        return not self._table.transact(parts)
 
     def creation(self, account: Account, credentials: Credentials) -> list[Item]:
         """Return the parts that make a new account, on the condition that no living one has its id or address."""
@@ -115,29 +103,34 @@ class PlayersStore:
         """Return the part that puts `after`, the next version, in place of `before`."""
         if (after.address, after.player_id, after.version) != (before.address, before.player_id, before.version + 1):
             raise ValueError("not the next version of the same credentials")
-        return self._put(_from_credentials(after), _IS_KNOWN, before.version)
+        return self._put(_from_credentials(after), _IS_KNOWN, _known(before.version, before.player_id))
 
     def ended_credentials(self, before: Credentials, at_ms: int) -> Item:
         """Return the part that takes an address from its account; from then on it counts as free. Hash and devices are gone."""
         ended = _from_credentials(replace(before, password_hash="", devices=(), version=before.version + 1))
         ended |= {"ended_at": {"S": to_iso(at_ms)}, "expires_at": {"N": str((at_ms + _ENDED_KEPT_MS) // 1000)}}
-        return self._put(ended, _IS_KNOWN, before.version)
+        return self._put(ended, _IS_KNOWN, _known(before.version, before.player_id))
 
     def changed_account(self, before: Account, after: Account) -> Item:
         """Return the part that puts `after`, the next version, in place of `before`."""
         if (after.player_id, after.version) != (before.player_id, before.version + 1):
             raise ValueError("not the next version of the same account")
-        return self._put(_from_account(after), _IS_SAME, before.version)
+        return self._put(_from_account(after), _IS_SAME, _known(before.version))
 
     def _credentials(self, address: str) -> Credentials | None:
         item = self._table.get(_credentials_key(address))
         return _to_credentials(item) if item and "ended_at" not in item else None
 
-    def _put(self, item: Item, condition: str, known: int = 0) -> Item:
+    def _put(self, item: Item, condition: str, values: Item | None = None) -> Item:
         put: Item = {"TableName": self._table.name, "Item": item, "ConditionExpression": condition}
-        if known:
-            put["ExpressionAttributeValues"] = {":known": {"N": str(known)}}
+        if values:
+            put["ExpressionAttributeValues"] = values
         return {"Put": put}
+
+
+def _known(version: int, player_id: str | None = None) -> Item:
+    """Return the values of a condition on what was read."""
+    return {":known": {"N": str(version)}} | ({":player": {"S": player_id}} if player_id else {})
 
 
 def _credentials_key(address: str) -> Item:

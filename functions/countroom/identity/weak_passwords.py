@@ -1,6 +1,7 @@
 """Passwords that are guessed first: the common ones, and those made of what everybody knows of a person. Pure.
 
 OWASP ASVS 5.0: 6.2.4 (at least the 3,000 most common ones that are long enough) and 6.2.11 (words of the context).
+Beyond the list, what an estimate finds to be guessed soon is refused too: first names, repeats, a common one with digits after it.
 """
 
 import re
@@ -16,6 +17,12 @@ LENGTH_MIN: Final = 8
 
 OUR_NAME: Final = "countroom"
 
+GUESSES_MIN: Final = 100_000
+"""Guesses that a password must withstand: the list leaves out much of what is repeated, counted up or typed in a row."""
+
+# Time grows steeply with the signs that could stand for letters: 72 of them take seconds, these a third of one. A password that
+# begins with so much that is easy is refused though what follows may be hard.
+_READ_MAX: Final = 24
 _WORD_MIN: Final = 3
 _SEPARATORS: Final = ("", "-", ".", "/", " ")
 
@@ -27,6 +34,8 @@ def weakness(password: str, person: PersonalData) -> str | None:
         return "is one of the most common passwords"
     if len(_without(plain, own_words(person))) < LENGTH_MIN:
         return "is made of your own data or of our name"
+    if _guesses(plain) < GUESSES_MIN:
+        return "is too easy to guess: add words, not repeats, rows of keys or years"
     return None
 
 
@@ -64,3 +73,10 @@ def _common() -> frozenset[str]:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415
 
     return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= LENGTH_MIN)
+
+
+def _guesses(plain: str) -> int:
+    """Estimate how many guesses a password takes of somebody who knows words, names, dates, repeats, sequences and keyboards."""
+    from zxcvbn import zxcvbn  # noqa: PLC0415
+
+    return int(zxcvbn(plain[:_READ_MAX])["guesses"])

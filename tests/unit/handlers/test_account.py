@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from countroom.clock import system_clock
-from countroom.identity import rules
+from countroom.identity import factor, rules
 from countroom.identity.access import Ended
 from countroom.identity.mail import Message, Template, from_body
 from countroom.identity.registration import Registration
@@ -58,7 +58,7 @@ class World:
 
     def join(self) -> None:
         registration = Registration(account._services().desk)
-        begun = registration.begin(rules.Application(EMAIL, PASSWORD, "1990-05-17", "EE", "EUR", "2026-01"))
+        begun = registration.begin(rules.Application(EMAIL, PASSWORD, "1990-05-17", "EE", "EUR", "2026-11"))
         (mail,) = self.mails()
         self.player_id = registration.verify(begun.token, mail.values["code"]).player_id
         self.visitors._known.add(self.player_id)
@@ -79,7 +79,11 @@ class World:
         assert isinstance(self.book.post(movement), Posted)
 
     def kinds(self, opened: Opened) -> list[str]:
-        return [item["kind"] for item in ask("GET", "/v1/players/me/security-events", opened).json["items"]]
+        return [item["kind"] for item in self.told(opened)]
+
+    def told(self, opened: Opened) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = ask("GET", "/v1/players/me/security-events", opened).json["items"]
+        return items
 
 
 @pytest.fixture
@@ -105,6 +109,13 @@ def forget() -> None:
 
 def ask(method: str, path: str, opened: Opened | None = None, body: Any = None, **more: Any) -> Answer:
     return call(account.handler, method, path, body, token=opened.access_token if opened else None, **more)
+
+
+def ask_from(address: str, method: str, path: str, opened: Opened, body: Any = None) -> Answer:
+    """The same from a network address."""
+    sent = event(method, path, body, {"Authorization": f"Bearer {opened.access_token}"})
+    sent["requestContext"]["identity"] = {"sourceIp": address}
+    return send(account.handler, sent)
 
 
 def test_these_are_the_routes() -> None:
@@ -156,7 +167,7 @@ def test_the_profile(world: World) -> None:
         "phone": "",
         "country": "EE",
         "currency": "EUR",
-        "accepted_terms": "2026-01",
+        "accepted_terms": "2026-11",
         "terms_accepted_at": "2026-01-01T12:00:00.000Z",
         "created_at": "2026-01-01T12:00:00.000Z",
         "second_factor": False,
@@ -286,6 +297,34 @@ def test_a_second_factor_from_enrolment_to_removal(world: World) -> None:
     assert [mail.template for mail in world.mails()] == [Template.FACTOR_ADDED, Template.FACTOR_REMOVED]
 
 
+def test_a_recovery_code_that_steps_up_is_recorded(world: World) -> None:
+    opened = world.login(stepped_up=True)
+    secret = ask("POST", "/v1/players/me/factor", opened, {}).json["secret"]
+    code = pyotp.TOTP(secret).at(system_clock() // 1000)
+    shown = ask("POST", "/v1/players/me/factor/confirmations", opened, {"code": code}).json["recovery_codes"]
+    world.time.shift(1)
+    path = "/v1/sessions/current/step-up"
+    assert ask_from("203.0.113.77", "POST", path, opened, {"code": shown[0]}).status == 204
+    assert ask("POST", path, opened, {"code": shown[0]}).code == "invalid_code"
+    used = [item for item in world.told(opened) if item["kind"] == "recovery_code_used"]
+    assert [(item["session_id"], item["source"], item["detail"]) for item in used] == [
+        (opened.session_id, "203.0.113.0/24", "recovery codes left: 9")
+    ]
+
+
+def test_codes_guessed_in_one_session_do_not_lock_another(world: World) -> None:
+    opened = world.login()
+    app = enrol(opened)
+    other = world.login()
+    world.time.shift(60)
+    path = "/v1/sessions/current/step-up"
+    for _ in range(factor.GUESSES_MAX):
+        assert ask("POST", path, other, {"code": "000000"}).code == "invalid_code"
+    code = app.at(system_clock() // 1000)
+    assert ask("POST", path, other, {"code": code}).code == "too_many_requests"
+    assert ask("POST", path, opened, {"code": code}).status == 204
+
+
 def test_recovery_codes_are_shown_though_the_notice_cannot_be_queued(world: World) -> None:
     opened = world.login()
     runtime_aws.client("sqs").delete_queue(QueueUrl=world.queue_url)
@@ -358,21 +397,26 @@ def test_sessions_are_listed(world: World) -> None:
 def test_logging_out(world: World, name: str) -> None:
     opened, other = world.login(), world.login()
     path = f"/v1/sessions/{opened.session_id if name == 'id' else name}"
-    assert ask("DELETE", path, opened).status == 204
+    assert ask_from("203.0.113.77", "DELETE", path, opened).status == 204
     assert ask("DELETE", path, opened).code == "session_ended"
     assert ask("GET", "/v1/players/me", other).status == 200
-    assert world.kinds(other)[0] == "logged_out"
+    assert [(item["kind"], item["source"]) for item in world.told(other)][:1] == [("logged_out", "203.0.113.0/24")]
 
 
 def test_ending_another_session_and_then_all(world: World) -> None:
     first, second, third = world.login(), world.login(), world.login()
-    assert ask("DELETE", f"/v1/sessions/{second.session_id}", first).status == 204
+    assert ask_from("203.0.113.77", "DELETE", f"/v1/sessions/{second.session_id}", first).status == 204
     assert ask("GET", "/v1/sessions", second).code == "session_ended"
     assert ask("DELETE", f"/v1/sessions/{second.session_id}", first).code == "not_found"
     assert ask("DELETE", "/v1/sessions/" + "x" * 200, first).code == "not_found"
-    assert ask("DELETE", "/v1/sessions", first).status == 204
+    assert ask_from("2001:db8:1:2::3", "DELETE", "/v1/sessions", first).status == 204
     for ended in (first, third):
         assert ask("GET", "/v1/sessions", ended).code == "session_ended"
+    ends = [item for item in world.told(world.login()) if item["kind"] in ("session_ended", "all_sessions_ended")]
+    assert {(item["kind"], item["source"]) for item in ends} == {
+        ("session_ended", "203.0.113.0/24"),
+        ("all_sessions_ended", "2001:db8:1::/48"),
+    }
 
 
 def test_a_player_ends_nobody_else_s_session(world: World) -> None:

@@ -29,7 +29,7 @@ BODY = {
     "date_of_birth": "1990-05-17",
     "country": "EE",
     "currency": "EUR",
-    "accepted_terms": "2026-01",
+    "accepted_terms": "2026-11",
 }
 LOGIN = {"email": EMAIL, "password": "correct horse"}
 GUESSES = 20
@@ -174,7 +174,8 @@ def test_invalid_registrations(world: World, changes: dict[str, Any], fields: li
     assert (answer.status, answer.code, answer.wrong_fields) == (400, "invalid_request", fields)
     for value in changes.values():
         assert not value or str(value) not in answer.text or value is True
-    assert world.items() == world.mails() == []
+    assert {item["pk"]["S"].partition("#")[0] for item in world.items()} <= {"SOURCE"}  # the count of the caller's tries
+    assert world.mails() == []
 
 
 def test_eighteen_today_is_old_enough(world: World) -> None:
@@ -220,7 +221,7 @@ def test_login_opens_a_session_whose_token_the_published_keys_check(
     world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     player_id = register(world)
-    visit = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/130.0", "CloudFront-Viewer-Country": "EE"}
+    visit = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/130.0", "CloudFront-Viewer-Country": "XX"}
     answer = ask("POST", "/v1/sessions", LOGIN, visit)
     assert answer.status == 201
     opened = answer.json
@@ -245,7 +246,11 @@ def test_login_opens_a_session_whose_token_the_published_keys_check(
     assert (claims["sub"], claims["sid"]) == (player_id, opened["session_id"])
     world.time.shift(60)
     second = ask("POST", "/v1/sessions", LOGIN | {"device_token": opened["device_token"]})
-    assert second.json["last_login"] == {"at": "2026-01-01T12:00:00.000Z", "place": "EE", "device": "Firefox on Windows"}
+    assert second.json["last_login"] == {
+        "at": "2026-01-01T12:00:00.000Z",
+        "place": "203.0.113.0/24",
+        "device": "Firefox on Windows",
+    }
     text = capsys.readouterr().out + log.getvalue()
     for secret in (opened["access_token"], opened["refresh_token"], opened["device_token"], EMAIL, "203.0.113.7"):
         assert secret not in text
@@ -285,6 +290,27 @@ def test_too_many_guesses_from_a_source(world: World) -> None:
     assert ask("POST", "/v1/sessions", LOGIN, source="198.51.100.2").status == 201
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/players", BODY),
+        ("/v1/password-resets", {"email": EMAIL}),
+        ("/v1/password-resets/completions", {"reset_token": "x" * 43, "code": "00000000", "password": "wrong donkey"}),
+    ],
+)
+def test_a_source_s_tries_are_counted_on_every_way_in(world: World, path: str, body: dict[str, Any]) -> None:
+    for number in range(GUESSES):
+        answer = ask("POST", "/v1/password-resets", {"email": f"nobody{number}@example.com"}, source="198.51.100.1")
+        assert answer.status == 202
+    before = len(world.items())
+    refused = ask("POST", path, body, source="198.51.100.1")
+    assert (refused.status, refused.code) == (429, "too_many_requests")
+    assert 0 < int(refused.headers["Retry-After"]) <= 900
+    assert ask("POST", "/v1/sessions", LOGIN, source="198.51.100.1").code == "too_many_requests"
+    assert len(world.items()) == before
+    assert ask("POST", path, body, source="198.51.100.2").status != 429
+
+
 def test_a_second_factor_is_asked_for(world: World) -> None:
     player_id = register(world)
     factors = identity._services().factors
@@ -312,6 +338,8 @@ def test_refresh_rotates_and_reuse_ends_the_session(world: World, log: io.String
     printed = capsys.readouterr().out + log.getvalue()
     assert '"RefreshReused":[1.0]' in printed.replace(" ", "")
     assert opened["refresh_token"] not in printed
+    page = identity._services().events.page(opened["player_id"], 1)
+    assert [(event.kind, event.source) for event in page.events] == [("refresh_reused", "203.0.113.0/24")]
 
 
 def test_a_forgotten_password(world: World, log: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:

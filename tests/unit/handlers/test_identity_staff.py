@@ -1,5 +1,6 @@
 """Support staff's orders: what they change, in one transaction, and how bad ones are refused."""
 
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from countroom.ledger.book import Book, OutcomeUnknown, Posted
 from countroom.ledger.movements import OpenWallet, Reference, SetStatus, Status
 from countroom.ledger.store import LedgerStore
 from handlers import identity_staff
+from runtime import telemetry
 from tests.unit.clock import START_MS
 from tests.unit.conftest import LEDGER_TABLE, PLAYERS_TABLE
 from tests.unit.rest import Context
@@ -99,6 +101,16 @@ def test_freezing_and_excluding(world: World, action: str, standing: str, exclud
     (event,) = world.told()
     assert (event.kind, event.detail) == (kind, "staff support.jane: card stolen, ticket 4711")
     assert support.told_to_player(event) == ""
+
+
+def test_who_ordered_it_is_in_the_event_and_not_in_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", stream)
+    world.order("freeze", "r-1", actor="jane.doe@example.com")
+    assert "support order done" in stream.getvalue()
+    assert "jane.doe" not in stream.getvalue()
+    (event,) = world.told()
+    assert event.detail.startswith("staff jane.doe@example.com: ")
 
 
 def test_a_repeat_changes_nothing(world: World) -> None:

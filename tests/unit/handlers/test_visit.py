@@ -21,20 +21,3 @@ from handlers.parts import visit
 def test_an_address_is_counted_by_and_shown_in_part(context: Any, address: str, source: str) -> None:
     event = {"requestContext": context}
     assert (visit.address_of(event), visit.source_of(event)) == (address, source)
-
-
-@pytest.mark.parametrize(
-    ("headers", "place"),
-    [
-        ({"CloudFront-Viewer-Country": "EE"}, "EE"),
-        ({"cloudfront-viewer-country": "SE"}, "SE"),
-        ({"CloudFront-Viewer-Country": "ee"}, ""),
-        ({"CloudFront-Viewer-Country": "EST"}, ""),
-        ({"CloudFront-Viewer-Country": "<b"}, ""),
-        ({"CloudFront-Viewer-Country": "ÄÖ"}, ""),
-        ({}, ""),
-        (None, ""),
-    ],
-)
-def test_a_country_is_two_capital_letters_or_nothing(headers: Any, place: str) -> None:
-    assert visit.place_of({"headers": headers}) == place

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 LOST = ReadTimeoutError(endpoint_url="https://aws")
 PASSWORD = "correct horse"
-ANN = rules.Application("ann.smith@example.com", PASSWORD, "1990-05-17", "EE", "EUR", "2026-01")
+ANN = rules.Application("ann.smith@example.com", PASSWORD, "1990-05-17", "EE", "EUR", "2026-11")
 
 
 @dataclass

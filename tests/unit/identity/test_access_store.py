@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from countroom.identity import access as rules
-from countroom.identity.access import SESSIONS_MAX, Access, LastLogin, Session, Standing
+from countroom.identity.access import PLACE_MAX, SESSIONS_MAX, Access, LastLogin, Session, Standing
 from countroom.identity.access_store import AccessStore, BesideRefused, Stale
 from countroom.identity.refusals import Unavailable
 from countroom.identity.table import Table
@@ -81,10 +81,10 @@ def test_a_check_costs_one_read_unit() -> None:
     """Eight sessions of the longest labels, one of them in its grace: below 4 KB."""
     house = House()
     sessions = [
-        replace(FULL, session_id=f"{n}" * 22, device="d" * 64, place="p" * 8, sealed_pair=None) for n in range(SESSIONS_MAX)
+        replace(FULL, session_id=f"{n}" * 22, device="d" * 64, place="p" * PLACE_MAX, sealed_pair=None) for n in range(SESSIONS_MAX)
     ]
     sessions[0] = replace(sessions[0], sealed_pair=b"s" * 800)
-    access = Access("p" * 32, Standing.ACTIVE, tuple(sessions), True, True, LastLogin(NOW, "p" * 8, "d" * 64))
+    access = Access("p" * 32, Standing.ACTIVE, tuple(sessions), True, True, LastLogin(NOW, "p" * PLACE_MAX, "d" * 64))
     access = replace(access, version=10**6, writers=(b"w" * 8,) * 8)
     item = house.store.replacement(access, access)["Put"]["Item"]
     assert size(item) < 4096

@@ -31,6 +31,7 @@ from countroom.ledger.book import Book, Refused
 from countroom.ledger.movements import Deposit, Reason, Reference, Status
 from tests.unit.clock import FixedClock
 from tests.unit.identity.office import ANN, LOST, PASSWORD, Office, at_once
+from tests.unit.identity.writing import rewritten
 from tests.unit.ledger.memory import failing, landing
 
 EMAIL = "ann.smith@example.com"
@@ -106,7 +107,7 @@ def test_a_password_that_was_changed_in_between_is_not_overwritten(house: House)
         before = house.desk.players.credentials(EMAIL)
         assert before is not None
         hashed = passwords.hash_password("set by a reset")
-        house.desk.players.save_credentials(before, replace(before, password_hash=hashed, version=before.version + 1))
+        rewritten(house.desk.players, before, password_hash=hashed)
 
     change = PasswordChange(house.desk, _Checking(overtaken))  # type: ignore[arg-type]  # only what is asked of it
     with pytest.raises(ChangedMeanwhile):
@@ -124,7 +125,7 @@ def test_a_device_remembered_in_between_does_not_stop_it(house: House) -> None:
     def overtaken(_player_id: str, _password: str) -> None:
         before = house.desk.players.credentials(EMAIL)
         assert before is not None
-        house.desk.players.save_credentials(before, replace(before, devices=("d1",), version=before.version + 1))
+        rewritten(house.desk.players, before, devices=("d1",))
 
     change = PasswordChange(house.desk, _Checking(overtaken))  # type: ignore[arg-type]  # only what is asked of it
     change.change(house.player_id, PASSWORD, NEW)
@@ -271,7 +272,7 @@ def test_a_profile(house: House) -> None:
         phone="",
         country="EE",
         currency="EUR",
-        accepted_terms="2026-01",
+        accepted_terms="2026-11",
         terms_accepted_at="2026-01-01T12:00:00.000Z",
         created_at="2026-01-01T12:00:00.000Z",
     )
@@ -293,19 +294,21 @@ def test_names_and_phone_are_kept_sealed(house: House) -> None:
 
 
 def test_new_terms_carry_their_instant(house: House) -> None:
-    changed = house.profiles.change(house.player_id, Change(accepted_terms="2026-02"))
-    assert (changed.accepted_terms, changed.terms_accepted_at) == ("2026-02", "2026-01-01T12:00:01.000Z")
+    with pytest.raises(rules.InvalidFields):
+        house.profiles.change(house.player_id, Change(accepted_terms="2027-02"))
+    profiles = Profiles(house.desk, replace(rules.POLICY, terms=frozenset({"2027-02"})))
+    changed = profiles.change(house.player_id, Change(accepted_terms="2027-02"))
+    assert (changed.accepted_terms, changed.terms_accepted_at) == ("2027-02", "2026-01-01T12:00:01.000Z")
     assert house.events(house.player_id)[-1] is EventKind.TERMS_ACCEPTED
     house.clock.advance(seconds=9)
-    assert house.profiles.change(house.player_id, Change(accepted_terms="2026-02", phone="+3725551234")).terms_accepted_at == (
-        "2026-01-01T12:00:01.000Z"
-    )
+    again = profiles.change(house.player_id, Change(accepted_terms="2027-02", phone="+3725551234"))
+    assert again.terms_accepted_at == "2026-01-01T12:00:01.000Z"
 
 
 def test_nothing_new_writes_nothing(house: House) -> None:
     house.client.calls.clear()
     house.profiles.change(house.player_id, Change())
-    house.profiles.change(house.player_id, Change(given_name="  ", accepted_terms="2026-01"))
+    house.profiles.change(house.player_id, Change(given_name="  ", accepted_terms="2026-11"))
     assert {name for name, _ in house.client.calls} == {"get_item"}
 
 
@@ -321,6 +324,7 @@ def test_nothing_new_writes_nothing(house: House) -> None:
         (Change(phone="+1234567890123456"), ["phone"]),
         (Change(phone="+\u0663\u0663\u0663\u0663\u0663\u0663\u0663\u0663"), ["phone"]),
         (Change(accepted_terms=""), ["accepted_terms"]),
+        (Change(accepted_terms="2026-10"), ["accepted_terms"]),
         (Change(given_name="\x1b[2J", accepted_terms="?"), ["given_name", "accepted_terms"]),
     ],
 )

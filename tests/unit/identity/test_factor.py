@@ -21,6 +21,7 @@ from tests.unit.clock import FixedClock
 from tests.unit.identity.memory import TABLE, MemoryKms, MemoryTable
 
 ANN, BOB = "pl_ann", "pl_bob"
+DOOR = "se_ann"
 EMAIL = "ann+casino@example.com"
 LOST = ReadTimeoutError(endpoint_url="http://127.0.0.1/")
 
@@ -40,7 +41,7 @@ class World:
     def enrolled(self, player_id: str = ANN) -> tuple[str, ...]:
         """Enrol and confirm, and let the step of that code pass."""
         self.secret = self.factors.enrol(player_id, EMAIL).secret
-        shown = self.factors.confirm(player_id, self.code())
+        shown = self.factors.confirm(player_id, self.code(), DOOR)
         self.clock.advance(seconds=30)
         return shown
 
@@ -54,7 +55,7 @@ def world(clock: FixedClock) -> World:
 
 def refused(world: World, code: str, player_id: str = ANN) -> None:
     with pytest.raises(InvalidCode):
-        world.factors.check(player_id, code)
+        world.factors.check(player_id, code, DOOR)
 
 
 # RFC 6238, appendix B: the eight digits for SHA-1, of which six digits are the last six.
@@ -87,42 +88,42 @@ def test_an_enrolment_is_what_apps_read(world: World) -> None:
 def test_a_secret_counts_from_its_first_code_on(world: World) -> None:
     world.secret = world.factors.enrol(ANN, EMAIL).secret
     refused(world, world.code())
-    shown = world.factors.confirm(ANN, world.code())
+    shown = world.factors.confirm(ANN, world.code(), DOOR)
     assert len(set(shown)) == 10
     world.clock.advance(seconds=30)
-    assert world.factors.check(ANN, world.code()) == Checked(Kind.APP, 10, guess_given_back=True)
+    assert world.factors.check(ANN, world.code(), DOOR) == Checked(Kind.APP, 10, guess_given_back=True)
 
 
 def test_the_code_that_confirmed_is_used(world: World) -> None:
     world.secret = world.factors.enrol(ANN, EMAIL).secret
     code = world.code()
-    world.factors.confirm(ANN, code)
+    world.factors.confirm(ANN, code, DOOR)
     refused(world, code)
     with pytest.raises(InvalidCode):
-        world.factors.confirm(ANN, code)  # nothing is pending any more
+        world.factors.confirm(ANN, code, DOOR)  # nothing is pending any more
 
 
 def test_an_enrolment_does_not_wait_for_ever(world: World) -> None:
     world.secret = world.factors.enrol(ANN, EMAIL).secret
     world.clock.advance(seconds=900)
     with pytest.raises(InvalidCode):
-        world.factors.confirm(ANN, world.code())
+        world.factors.confirm(ANN, world.code(), DOOR)
 
 
 def test_a_wrong_first_code_leaves_the_enrolment_pending(world: World) -> None:
     world.secret = world.factors.enrol(ANN, EMAIL).secret
     with pytest.raises(InvalidCode):
-        world.factors.confirm(ANN, world.code(5))
-    world.factors.confirm(ANN, world.code())
+        world.factors.confirm(ANN, world.code(5), DOOR)
+    world.factors.confirm(ANN, world.code(), DOOR)
 
 
 def test_until_a_new_secret_is_confirmed_the_old_one_counts(world: World) -> None:
     world.enrolled()
     newer = world.factors.enrol(ANN, EMAIL).secret
-    world.factors.check(ANN, world.code())
+    world.factors.check(ANN, world.code(), DOOR)
     world.clock.advance(seconds=60)
     old, world.secret = world.secret, newer
-    world.factors.confirm(ANN, world.code())
+    world.factors.confirm(ANN, world.code(), DOOR)
     world.clock.advance(seconds=30)
     world.secret = old
     refused(world, world.code())
@@ -132,7 +133,7 @@ def test_until_a_new_secret_is_confirmed_the_old_one_counts(world: World) -> Non
 def test_a_clock_that_is_a_step_off_is_forgiven(world: World, steps: int) -> None:
     world.enrolled()
     world.clock.advance(seconds=300)
-    assert world.factors.check(ANN, world.code(steps)).kind is Kind.APP
+    assert world.factors.check(ANN, world.code(steps), DOOR).kind is Kind.APP
 
 
 @pytest.mark.parametrize("steps", [-20, -2, 2, 20])
@@ -145,7 +146,7 @@ def test_other_steps_are_not(world: World, steps: int) -> None:
 def test_a_code_works_once(world: World) -> None:
     world.enrolled()
     code = world.code()
-    world.factors.check(ANN, code)
+    world.factors.check(ANN, code, DOOR)
     refused(world, code)
     world.clock.advance(seconds=30)
     refused(world, code)
@@ -156,7 +157,7 @@ def test_a_step_before_one_that_was_used_is_used_too(world: World) -> None:
     world.enrolled()
     world.clock.advance(seconds=300)
     before, now = world.code(-1), world.code()
-    world.factors.check(ANN, now)
+    world.factors.check(ANN, now, DOOR)
     refused(world, before)
 
 
@@ -200,7 +201,7 @@ def test_a_code_sent_by_many_at_the_same_instant_works_once(world: World, recove
     shown = world.enrolled()
     code = shown[3] if recovery else world.code()
     all_read_before_any_writes(world, 5)
-    outcomes = together(5, lambda: world.factors.check(ANN, code))
+    outcomes = together(5, lambda: world.factors.check(ANN, code, DOOR))
     assert sum(isinstance(outcome, Checked) for outcome in outcomes) == 1
     assert outcomes.count(InvalidCode) == 4
 
@@ -208,24 +209,24 @@ def test_a_code_sent_by_many_at_the_same_instant_works_once(world: World, recove
 def test_two_recovery_codes_at_the_same_instant_both_work(world: World) -> None:
     shown = list(world.enrolled()[:2])
     all_read_before_any_writes(world, 2)
-    outcomes = together(2, lambda: world.factors.check(ANN, shown.pop()))
+    outcomes = together(2, lambda: world.factors.check(ANN, shown.pop(), DOOR))
     assert all(isinstance(outcome, Checked) for outcome in outcomes)
 
 
 def test_recovery_codes_work_once_each(world: World) -> None:
     shown = world.enrolled()
     for left, code in zip(range(9, -1, -1), shown, strict=True):
-        assert world.factors.check(ANN, code) == Checked(Kind.RECOVERY_CODE, left, guess_given_back=True)
+        assert world.factors.check(ANN, code, DOOR) == Checked(Kind.RECOVERY_CODE, left, guess_given_back=True)
         refused(world, code)
         world.clock.advance(seconds=900)
-    assert world.factors.check(ANN, world.code()).recovery_codes_left == 0
+    assert world.factors.check(ANN, world.code(), DOOR).recovery_codes_left == 0
 
 
 def test_recovery_codes_are_read_as_people_type_them(world: World) -> None:
     first, second, *_ = world.enrolled()
     assert len(first.replace("-", "")) == 24
-    world.factors.check(ANN, f" {first.lower().replace('-', ' ')} ")
-    world.factors.check(ANN, second.replace("0", "o").replace("1", "l"))
+    world.factors.check(ANN, f" {first.lower().replace('-', ' ')} ", DOOR)
+    world.factors.check(ANN, second.replace("0", "o").replace("1", "l"), DOOR)
 
 
 def test_codes_belong_to_their_player(world: World) -> None:
@@ -235,7 +236,7 @@ def test_codes_belong_to_their_player(world: World) -> None:
     refused(world, hers, BOB)
     world.secret = secret
     refused(world, world.code(), BOB)
-    world.factors.check(ANN, hers)
+    world.factors.check(ANN, hers, DOOR)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_what_is_no_code_is_refused(world: World, code: str) -> None:
 def test_digits_may_be_spaced(world: World) -> None:
     world.enrolled()
     code = world.code()
-    world.factors.check(ANN, f"{code[:3]} {code[3:]}")
+    world.factors.check(ANN, f"{code[:3]} {code[3:]}", DOOR)
 
 
 def test_five_wrong_codes_in_a_quarter_of_an_hour(world: World) -> None:
@@ -260,18 +261,30 @@ def test_five_wrong_codes_in_a_quarter_of_an_hour(world: World) -> None:
     opened = world.kms.opened
     for right in (world.code(), shown[0]):
         with pytest.raises(TooManyGuesses) as caught:
-            world.factors.check(ANN, right)
+            world.factors.check(ANN, right, DOOR)
         assert caught.value.retry_after_seconds == 870
     with pytest.raises(TooManyGuesses):
-        world.factors.confirm(ANN, world.code())
+        world.factors.confirm(ANN, world.code(), DOOR)
     assert world.kms.opened == opened  # not even looked at
     world.clock.advance(seconds=870)
-    world.factors.check(ANN, shown[0])
+    world.factors.check(ANN, shown[0], DOOR)
+
+
+def test_guesses_are_counted_by_door_and_a_code_is_used_up_for_all(world: World) -> None:
+    world.enrolled()
+    for _ in range(factor.GUESSES_MAX):
+        refused(world, world.code(7))
+    code = world.code()
+    with pytest.raises(TooManyGuesses):
+        world.factors.check(ANN, code, DOOR)
+    assert world.factors.check(ANN, code, "se_other").guess_given_back
+    with pytest.raises(InvalidCode):
+        world.factors.check(ANN, code, "")
 
 
 def test_guesses_at_the_same_instant_are_counted_before_they_are_checked(world: World) -> None:
     world.enrolled()
-    outcomes = together(60, lambda: world.factors.check(ANN, world.code(9)))
+    outcomes = together(60, lambda: world.factors.check(ANN, world.code(9), DOOR))
     assert set(outcomes) == {InvalidCode, TooManyGuesses}
     assert outcomes.count(InvalidCode) == factor.GUESSES_MAX
 
@@ -279,7 +292,7 @@ def test_guesses_at_the_same_instant_are_counted_before_they_are_checked(world: 
 def test_right_codes_use_up_no_guesses(world: World) -> None:
     world.enrolled()
     for _ in range(factor.GUESSES_MAX + 2):
-        world.factors.check(ANN, world.code())
+        world.factors.check(ANN, world.code(), DOOR)
         world.clock.advance(seconds=30)
 
 
@@ -293,7 +306,7 @@ def test_a_guess_that_cannot_be_given_back_is_told(world: World) -> None:
             raise LOST
 
     world.table.before = strike
-    assert world.factors.check(ANN, shown[0]) == Checked(Kind.RECOVERY_CODE, 9, guess_given_back=False)
+    assert world.factors.check(ANN, shown[0], DOOR) == Checked(Kind.RECOVERY_CODE, 9, guess_given_back=False)
 
 
 def strike_second(world: World, *, landed: bool) -> None:
@@ -312,7 +325,7 @@ def strike_second(world: World, *, landed: bool) -> None:
 def test_a_lost_answer_neither_uses_a_code_twice_nor_refuses_it(world: World, landed: bool) -> None:
     shown = world.enrolled()
     strike_second(world, landed=landed)
-    assert world.factors.check(ANN, shown[0]).recovery_codes_left == 9
+    assert world.factors.check(ANN, shown[0], DOOR).recovery_codes_left == 9
     refused(world, shown[0])
 
 
@@ -320,8 +333,8 @@ def test_a_lost_answer_neither_uses_a_code_twice_nor_refuses_it(world: World, la
 def test_a_lost_answer_does_not_lose_the_recovery_codes(world: World, landed: bool) -> None:
     world.secret = world.factors.enrol(ANN, EMAIL).secret
     strike_second(world, landed=landed)
-    shown = world.factors.confirm(ANN, world.code())
-    assert world.factors.check(ANN, shown[9]).recovery_codes_left == 9
+    shown = world.factors.confirm(ANN, world.code(), DOOR)
+    assert world.factors.check(ANN, shown[9], DOOR).recovery_codes_left == 9
 
 
 def test_when_storage_is_gone_no_code_is_right(world: World) -> None:
@@ -333,7 +346,7 @@ def test_when_storage_is_gone_no_code_is_right(world: World) -> None:
     world.table.before = never
     for code in (world.code(), shown[0]):
         with pytest.raises(Unavailable):
-            world.factors.check(ANN, code)
+            world.factors.check(ANN, code, DOOR)
 
 
 def test_removing_forgets_everything(world: World) -> None:
@@ -343,7 +356,7 @@ def test_removing_forgets_everything(world: World) -> None:
     refused(world, world.code())
     refused(world, shown[0])
     with pytest.raises(InvalidCode):
-        world.factors.confirm(ANN, world.code())
+        world.factors.confirm(ANN, world.code(), DOOR)
     (item,) = world.table.of_kind("PLAYER#")
     assert not {"sealed", "pending"} & item.keys()
     world.factors.remove(ANN)
@@ -353,11 +366,11 @@ def test_removing_forgets_everything(world: World) -> None:
 
 def test_after_removing_an_old_code_stays_used(world: World) -> None:
     world.enrolled()
-    world.factors.check(ANN, world.code())
+    world.factors.check(ANN, world.code(), DOOR)
     world.factors.remove(ANN)
     world.clock.advance(seconds=60)
     world.enrolled()
-    world.factors.check(ANN, world.code())
+    world.factors.check(ANN, world.code(), DOOR)
 
 
 def test_at_rest_there_is_neither_secret_nor_code(world: World) -> None:
@@ -373,4 +386,4 @@ def test_a_sealed_secret_moved_to_another_player_does_not_open(world: World) -> 
     mine = world.table.tables[TABLE].items["PLAYER#pl_ann", "FACTOR"]
     world.table.tables[TABLE].put(("PLAYER#pl_bob", "FACTOR"), {**mine, "pk": {"S": "PLAYER#pl_bob"}})
     with pytest.raises(NotOurs):
-        world.factors.check(BOB, world.code())
+        world.factors.check(BOB, world.code(), DOOR)

@@ -30,6 +30,7 @@ from countroom.identity.tokens import Issuer
 from countroom.identity.vault import Vault
 from tests.unit.clock import FixedClock
 from tests.unit.identity.memory import TABLE, MemoryKms, MemoryTable
+from tests.unit.identity.writing import rewritten, written
 from tests.unit.local_key import LocalKey
 
 ANN, EMAIL, PASSWORD, WRONG = "pl_ann", "ann@example.com", "correct horse", "wrong horse!"
@@ -65,7 +66,7 @@ class World:
     source: str = "203.0.113.9"
 
     def attempt(self, **changes: Any) -> Attempt:
-        return replace(Attempt(EMAIL, PASSWORD, self.source, FIREFOX, "EE"), **changes)
+        return replace(Attempt(EMAIL, PASSWORD, self.source, FIREFOX), **changes)
 
     def log_in(self, **changes: Any) -> LoggedIn:
         return self.login.log_in(self.attempt(**changes))
@@ -103,7 +104,7 @@ class World:
 
     def enrolled(self) -> tuple[str, tuple[str, ...]]:
         secret = self.factors.enrol(ANN, EMAIL).secret
-        shown = self.factors.confirm(ANN, pyotp.TOTP(secret).at(self.clock() // 1000))
+        shown = self.factors.confirm(ANN, pyotp.TOTP(secret).at(self.clock() // 1000), "se_ann")
         self.sessions.set_factor(ANN, enrolled=True)
         self.clock.advance(seconds=30)
         return secret, shown
@@ -122,7 +123,7 @@ def world(clock: FixedClock) -> World:
     proofs, mails = Proofs(players, throttle, factors, sessions), Mails()
     account = Account(ANN, email_digest(EMAIL), b"sealed", "EE", "EUR", "1", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z")
     hashed = passwords.hash_password(PASSWORD)
-    players.write([*players.creation(account, Credentials(email_digest(EMAIL), ANN, hashed)), access.creation(ANN)])
+    written(players, [*players.creation(account, Credentials(email_digest(EMAIL), ANN, hashed)), access.creation(ANN)])
     memory.calls.clear()
     way_in = Login(proofs, events, mails, clock, guesses_per_source=1000)
     return World(clock, memory, players, access, sessions, throttle, factors, events, mails, way_in)
@@ -142,16 +143,21 @@ def test_address_and_password_open_a_session(world: World) -> None:
     entered = world.log_in(email=" Ann@Example.COM ")
     assert (entered.opened.player_id, entered.is_new_device, entered.undone) == (ANN, False, ())
     (session,) = world.sessions.list(ANN)
-    assert (session.session_id, session.device, session.place) == (entered.opened.session_id, "Firefox on Windows", "EE")
+    assert (session.session_id, session.device, session.place) == (
+        entered.opened.session_id,
+        "Firefox on Windows",
+        "203.0.113.0/24",
+    )
     assert entered.opened.last_login is None
 
 
 def test_the_last_login_is_shown(world: World) -> None:
     world.log_in()
     world.clock.advance(seconds=60)
-    last = world.log_in(place="LV").opened.last_login
+    last = world.log_in(source="2001:db8:1:2::3").opened.last_login
     assert last is not None
-    assert (last.at_ms, last.place, last.device) == (world.clock() - 60_000, "EE", "Firefox on Windows")
+    assert (last.at_ms, last.place, last.device) == (world.clock() - 60_000, "203.0.113.0/24", "Firefox on Windows")
+    assert world.sessions.list(ANN)[0].place == "2001:db8:1::/48"
 
 
 def test_a_password_is_taken_in_any_normal_form(world: World) -> None:
@@ -190,7 +196,7 @@ def test_all_refusals_are_one(world: World, changes: dict[str, Any]) -> None:
 def test_an_outdated_hash_is_replaced(world: World) -> None:
     before = world.credentials()
     weaker = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
-    assert world.players.save_credentials(before, replace(before, password_hash=weaker, version=before.version + 1))
+    assert rewritten(world.players, before, password_hash=weaker)
     world.log_in()
     renewed = world.credentials().password_hash
     assert renewed != weaker
@@ -202,7 +208,7 @@ def test_an_outdated_hash_is_replaced(world: World) -> None:
 def test_a_wrong_password_replaces_no_hash(world: World) -> None:
     before = world.credentials()
     weaker = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
-    assert world.players.save_credentials(before, replace(before, password_hash=weaker, version=before.version + 1))
+    assert rewritten(world.players, before, password_hash=weaker)
     world.refused(password=WRONG)
     assert world.credentials().password_hash == weaker
 
@@ -263,7 +269,7 @@ def test_a_closed_account_is_like_none(world: World) -> None:
     world.access.replace(before, closed(before))
     assert world.refused(InvalidCredentials).args == ()
     ended = world.players.ended_credentials(world.credentials(), world.clock())
-    world.players.write([ended])
+    written(world.players, [ended])
     assert world.refused(InvalidCredentials).args == ()
 
 
@@ -426,7 +432,7 @@ def test_a_device_of_one_account_is_a_stranger_to_another(world: World) -> None:
     device = world.log_in().device_token
     account = Account("pl_bob", email_digest("bob@example.com"), b"s", "EE", "EUR", "1", "t", "t")
     made = Credentials(email_digest("bob@example.com"), "pl_bob", passwords.hash_password("another horse"))
-    world.players.write([*world.players.creation(account, made), world.access.creation("pl_bob")])
+    written(world.players, [*world.players.creation(account, made), world.access.creation("pl_bob")])
     world.exhausted(email="bob@example.com")
     world.refused(TooManyGuesses, email="bob@example.com", password="another horse", device_token=device)
 
@@ -454,7 +460,7 @@ def test_the_owner_is_told_of_a_new_device(world: World) -> None:
     assert (first.is_new_device, world.mails.sent) == (False, [])  # the very first: nothing to compare it with
     assert world.log_in(device_token=first.device_token).is_new_device is False
     assert world.log_in().is_new_device is True
-    assert world.mails.sent == [Message(Template.NEW_DEVICE, EMAIL, {"device": "Firefox on Windows"})]
+    assert world.mails.sent == [Message(Template.NEW_DEVICE, EMAIL, {"device": "Firefox on Windows, network 203.0.113.0/24"})]
     kinds = [event.kind for event in world.kept()]
     assert kinds.count(EventKind.LOGGED_IN_NEW_DEVICE) == 1
 
@@ -485,6 +491,18 @@ def test_asking_for_a_code_costs_no_guess(world: World) -> None:
     world.enrolled()
     for _ in range(login.GUESSES_MAX + 1):
         world.refused(SecondFactorRequired)
+    world.refused(InvalidCode, code="000000")
+
+
+@pytest.mark.usefixtures("cheap")
+def test_a_right_password_without_a_code_is_recorded_but_not_without_end(world: World) -> None:
+    world.enrolled()
+    world.refused(SecondFactorRequired)
+    (event,) = world.kept()
+    assert (event.kind, event.detail, event.source) == (EventKind.LOGIN_REFUSED, "no code", "203.0.113.0/24")
+    for _ in range(login.NO_CODE_EVENTS_MAX + 2):
+        world.refused(SecondFactorRequired)
+    assert [event.detail for event in world.kept()] == ["no code"] * login.NO_CODE_EVENTS_MAX
 
 
 @pytest.mark.usefixtures("cheap")
@@ -494,6 +512,32 @@ def test_wrong_codes_are_counted(world: World) -> None:
         world.refused(InvalidCode, code=pyotp.TOTP(secret).at(world.clock() // 1000 + 600))
     world.refused(TooManyGuesses, code=shown[0])
     assert [event.detail for event in world.kept()].count("wrong code") == factor.GUESSES_MAX
+
+
+@pytest.mark.usefixtures("cheap")
+def test_whoever_has_the_password_only_cannot_use_up_the_owner_s_codes(world: World) -> None:
+    _, shown = world.enrolled()
+    entered = world.log_in(code=shown[0])
+    for _ in range(factor.GUESSES_MAX):
+        world.refused(InvalidCode, code="000000", source="198.51.100.7")
+    world.refused(TooManyGuesses, code=shown[1], source="198.51.100.7")
+    world.refused(TooManyGuesses, code=shown[1])  # nor is a code looked at from any other unknown device
+    world.log_in(code=shown[1], device_token=entered.device_token)
+    for live, code in zip(world.sessions.list(ANN), shown[2:4], strict=True):
+        assert world.login.proofs.require(ANN, code, door=live.session_id) is not None
+    assert world.login.proofs.require(ANN, shown[4]) is not None  # nor a reset, which only who reads the mailbox gets to
+
+
+@pytest.mark.usefixtures("cheap")
+def test_codes_of_a_known_device_are_counted_too_and_by_themselves(world: World) -> None:
+    _, shown = world.enrolled()
+    desk = world.log_in(code=shown[0]).device_token
+    phone = world.log_in(code=shown[1]).device_token
+    for _ in range(factor.GUESSES_MAX):
+        world.refused(InvalidCode, code="000000", device_token=desk)
+    world.refused(TooManyGuesses, code=shown[2], device_token=desk)
+    world.log_in(code=shown[2], device_token=phone)
+    world.log_in(code=shown[3])
 
 
 @pytest.mark.usefixtures("cheap")
@@ -540,7 +584,7 @@ def test_even_when_only_the_credentials_changed(world: World) -> None:
     def change() -> None:
         before = world.credentials()
         after = replace(before, password_hash=CHEAP.hash("a new horse"), version=before.version + 1)
-        assert world.players.save_credentials(before, after)
+        assert written(world.players, [world.players.changed_credentials(before, after)])
 
     at_the_write_of_the_session(world, change)
     world.refused(InvalidCredentials)
@@ -569,7 +613,7 @@ def test_a_factor_enrolled_at_the_last_moment_is_not_passed_by(world: World) -> 
 @pytest.mark.usefixtures("cheap")
 def test_an_address_given_up_at_the_last_moment_opens_nothing(world: World) -> None:
     def change() -> None:
-        world.players.write([world.players.ended_credentials(world.credentials(), world.clock())])
+        written(world.players, [world.players.ended_credentials(world.credentials(), world.clock())])
 
     at_the_write_of_the_session(world, change)
     world.refused(InvalidCredentials)
@@ -633,14 +677,15 @@ def test_guesses_of_the_own_password_are_counted_apart_from_the_door(world: Worl
 
 def test_a_second_factor_is_required_where_there_is_one(world: World) -> None:
     proofs = world.login.proofs
-    proofs.require(ANN, None)
-    proofs.require(ANN, "123456")  # there is none: nothing to check it against
+    assert proofs.require(ANN, None) is None
+    assert proofs.require(ANN, "123456") is None  # there is none: nothing to check it against
     _, shown = world.enrolled()
     with pytest.raises(SecondFactorRequired):
         proofs.require(ANN, None)
     with pytest.raises(InvalidCode):
         proofs.require(ANN, "ABCD-EFGH")
-    proofs.require(ANN, shown[0])
+    checked = proofs.require(ANN, shown[0])
+    assert checked == factor.Checked(factor.Kind.RECOVERY_CODE, 9, guess_given_back=True)
 
 
 def test_the_longest_password_is_taken(world: World) -> None:

@@ -75,7 +75,7 @@ def test_the_code_makes_account_address_access_wallet_and_event_in_one_transacti
     assert (wallet.currency, wallet.country, wallet.version, wallet.cash) == ("EUR", "EE", 1, 0)
     account = office.desk.players.account(registered.player_id)
     assert account is not None
-    assert (account.accepted_terms, account.terms_accepted_at) == ("2026-01", "2026-01-01T12:00:00.000Z")
+    assert (account.accepted_terms, account.terms_accepted_at) == ("2026-11", "2026-01-01T12:00:00.000Z")
     assert office.events(registered.player_id) == [EventKind.REGISTERED]
     assert office.live(registered.player_id) == 0
 

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from countroom.identity.personal import PersonalData
@@ -5,6 +7,7 @@ from countroom.identity.weak_passwords import LENGTH_MIN, own_words, weakness
 
 ANN = PersonalData("anna.bell+casino@example.com", "1990-05-07", "M\u00e4rta", "O'Neill", "+3725551234")
 COMMON = "is one of the most common passwords"
+EASY = "is too easy to guess: add words, not repeats, rows of keys or years"
 OWN = "is made of your own data or of our name"
 
 
@@ -67,6 +70,28 @@ def test_what_has_enough_of_its_own(password: str) -> None:
     assert weakness(password, ANN) is None
 
 
+@pytest.mark.parametrize(
+    "password",
+    ["00000000", "aaaaaaaa", "abcdefgh", "12121212", "abababab", "password12345", "jennifer", "Elizabeth", "zyxwvuts", "a" * 128],
+)
+def test_what_the_list_lacks_and_is_guessed_soon(password: str) -> None:
+    assert weakness(password, PersonalData("", "")) == EASY
+
+
+@pytest.mark.parametrize("password", ["aaaaaaaa", "abcdefgh", "jennifer"])
+def test_a_refusal_says_what_to_do_and_repeats_nothing(password: str) -> None:
+    told = weakness(password, ANN) or ""
+    assert "add words" in told
+    assert password not in told
+
+
+def test_a_password_of_signs_that_stand_for_letters_is_read_in_bounded_time() -> None:
+    """Read to its end, this one keeps a processor busy for seconds: all letters that each sign may stand for are tried."""
+    started = time.process_time()
+    assert weakness("abc4@8({[<369&#!1l0$5+7%2" * 5, ANN) is None
+    assert time.process_time() - started < 2
+
+
 def test_eight_characters_beside_ones_own_data_are_enough_and_seven_are_not() -> None:
     assert weakness("annaxkqwzvj", ANN) == OWN
     assert weakness("annaxkqwzvjh", ANN) is None
@@ -74,7 +99,7 @@ def test_eight_characters_beside_ones_own_data_are_enough_and_seven_are_not() ->
 
 def test_short_scraps_are_no_words() -> None:
     assert "ab" not in own_words(PersonalData("ab.cd@example.com", ""))
-    assert weakness("abababab", PersonalData("ab@example.com", "")) is None
+    assert weakness("abxkqwzv", PersonalData("ab@example.com", "")) is None
 
 
 def test_a_person_of_whom_nothing_is_known() -> None:
