@@ -44,8 +44,6 @@ class Reason(StrEnum):
     SERVER_ERROR = "server_error"
 
 
-NEVER_SENT: Final = frozenset({Reason.CIRCUIT_OPEN, Reason.BULKHEAD_FULL, Reason.NOT_CONNECTED})
-
 _REASON_OF: Final = {
     Trouble.NOT_CONNECTED: Reason.NOT_CONNECTED,
     Trouble.TIMED_OUT: Reason.TIMED_OUT,

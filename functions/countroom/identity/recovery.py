@@ -14,6 +14,7 @@ from countroom.identity.access_store import BesideRefused
 from countroom.identity.challenges import Begun, Challenge, Purpose
 from countroom.identity.desk import Desk
 from countroom.identity.events import EventKind, SecurityEvent
+from countroom.identity.factor import Checked, Kind
 from countroom.identity.mail import Message, Template
 from countroom.identity.personal import PersonalData
 from countroom.identity.proofs import Proofs
@@ -68,10 +69,10 @@ class Recovery:
         if challenge.used:
             self._repeat(challenge, secret)
         else:
-            self._proofs.require(challenge.player_id, factor_code)
+            checked = self._proofs.require(challenge.player_id, factor_code)
             # Only now: what is refused for being the owner's own data tells what that is.
             _check(secret, person.data)
-            self._set(challenge, passwords.hash_password(secret), source)
+            self._set(challenge, passwords.hash_password(secret), self._told(checked, source))
         self._desk.outbox.send(Message(Template.PASSWORD_CHANGED, person.data.email))
         return challenge.player_id
 
@@ -82,8 +83,16 @@ class Recovery:
         except InvalidCredentials:
             raise InvalidCode from None
 
-    def _set(self, challenge: Challenge, password_hash: str, source: str | None) -> None:
-        event = SecurityEvent(EventKind.PASSWORD_RESET, self._desk.clock(), source=source)
+    def _told(self, checked: Checked | None, source: str | None) -> list[SecurityEvent]:
+        """Return what a reset leaves on record: itself, and the recovery code that it used up."""
+        now_ms = self._desk.clock()
+        told = [SecurityEvent(EventKind.PASSWORD_RESET, now_ms, source=source)]
+        if checked and checked.kind is Kind.RECOVERY_CODE:
+            left = f"recovery codes left: {checked.recovery_codes_left}"
+            told.append(SecurityEvent(EventKind.RECOVERY_CODE_USED, now_ms, source=source, detail=left))
+        return told
+
+    def _set(self, challenge: Challenge, password_hash: str, told: list[SecurityEvent]) -> None:
         for _ in range(ATTEMPTS_MAX):
             before = self._desk.players.credentials_of(challenge.player_id)
             if before is None:
@@ -93,7 +102,7 @@ class Recovery:
             beside = [
                 self._desk.challenges.use(challenge),
                 self._desk.players.changed_credentials(before, after),
-                self._desk.events.put_item(challenge.player_id, event),
+                *(self._desk.events.put_item(challenge.player_id, event) for event in told),
             ]
             try:
                 self._desk.sessions.end_all(challenge.player_id, Ended.PASSWORD_RESET, beside=beside)

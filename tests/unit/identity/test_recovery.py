@@ -3,6 +3,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pyotp
 import pytest
 
 from countroom.identity import passwords, rules
@@ -187,6 +188,19 @@ def test_a_mailbox_alone_tells_nothing_of_its_owner(office: Recovering) -> None:
     office.sessions.set_factor(office.player_id, enrolled=False)
     with pytest.raises(rules.InvalidFields):
         office.recovery.complete(token, code, "ann.smith@example.com")
+
+
+def test_a_recovery_code_that_a_reset_uses_up_is_on_record(office: Recovering) -> None:
+    factors = office.proofs.factors
+    secret = factors.enrol(office.player_id, EMAIL).secret
+    codes = factors.confirm(office.player_id, pyotp.TOTP(secret).at(office.clock() // 1000), "session")
+    office.sessions.set_factor(office.player_id, enrolled=True)
+    token, code = office.begin()
+    assert office.recovery.complete(token, code, NEW, codes[0]) == office.player_id
+    events = office.desk.events.page(office.player_id, 10).events
+    assert {EventKind.PASSWORD_RESET, EventKind.RECOVERY_CODE_USED} <= {event.kind for event in events}
+    (used,) = (event for event in events if event.kind is EventKind.RECOVERY_CODE_USED)
+    assert used.detail == "recovery codes left: 9"
 
 
 def test_a_code_sets_one_password(office: Recovering) -> None:

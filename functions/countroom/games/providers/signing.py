@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 SECRETS_MAX: Final = 4
-SECRET_CHARACTERS_MAX: Final = 256
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SECRET: Final = re.compile(r"[!-~]{1,256}", re.ASCII)
