@@ -7,7 +7,7 @@ VENV   := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test conformance lint cover bench isolation simulate audit mutate openapi synth bootstrap deploy clean
+.PHONY: help setup run test conformance lint cover bench isolation simulate audit redrive mutate openapi synth bootstrap deploy clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ simulate: setup ## seeded fault simulation (STEPS=200000, SEED= replays one)
 
 audit: setup ## prove every balance of the running sandbox (TABLE=name: of a table in AWS, with your credentials)
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.audit $(if $(TABLE),--table $(TABLE)) $(if $(ANCHORS),--anchors $(ANCHORS)) $(if $(KEEP),--anchors-out $(KEEP))
+
+redrive: setup ## payment events played in again: shows the dead letters (DO=1: back to the queue; EVENT=gateway/id: a kept webhook; FROM=stage in AWS)
+	@PYTHONPATH=functions:. $(VENV)/python -m tools.redrive $(if $(FROM),--stage $(FROM)) $(if $(EVENT),--event $(EVENT)) $(if $(MOST),--most $(MOST)) $(if $(DO),--do)
 
 mutate: setup ## break the pure rules on purpose and count how often the tests notice
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.mutation

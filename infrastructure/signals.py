@@ -50,26 +50,56 @@ LEDGER = (
     Signal("InvariantViolation", "ledger-audit", 1, 5, "A wallet is in a state that no rule allows.", "ledger-mismatch"),
     Signal("AuditIncomplete", "ledger-audit", 1, 5, "The audit ended before it had seen every wallet.", "audit-incomplete"),
 )
-CASHIER = (
-    Signal(
-        "WebhookRejected",
-        "payment-webhook",
-        1,
-        5,
-        "A payment gateway signed something that is no event of its own.",
-        "webhook-rejected",
-        under={"gateway": "standard"},
-    ),
-    Signal(
-        "SignatureRejected",
-        "payment-webhook",
-        10,
-        5,
-        "A payment gateway's signatures do not verify.",
-        "signature-rejected",
-        under={"gateway": "standard"},
-    ),
-)
+
+
+def of_cashier(gateways: Sequence[str]) -> list[Signal]:
+    """Give the signals of the cashier: those of the webhooks for each of `gateways` apart."""
+    found = [
+        _of_check("SettlementMissingHere", "A gateway has money that no deposit shows.", "settlement-difference"),
+        _of_check("SettlementMissingThere", "Deposits were credited that no gateway settles.", "settlement-difference"),
+        _of_check("SettlementAmountDiffers", "A gateway settles other amounts than were credited.", "settlement-difference"),
+        _of_check("SettlementLate", "Deposits were credited long after their gateway had the money.", "settlement-late"),
+        _of_check("SettlementUnreadable", "A settlement file has lines that cannot be read.", "settlement-file"),
+        _of_check("SettlementFileMissing", "There is no settlement file for a day with deposits.", "settlement-file"),
+        _of_check("SettlementIncomplete", "Settlement files could not be compared to the end.", "settlement-failed"),
+        _of_check("DepositsPendingTooLong", "Deposits are pending for more than a day.", "deposits-pending"),
+        *_of_paymentiq(),
+    ]
+    for gateway in gateways:
+        found += _of_webhooks(gateway)
+    return found
+
+
+def _of_check(metric: str, means: str, runbook: str) -> Signal:
+    return Signal(metric, "settlement-check", 1, 60, means, runbook)
+
+
+def _of_paymentiq() -> list[Signal]:
+    service, under = "paymentiq", {"gateway": "paymentiq"}
+    forged, odd = "Calls come without PaymentIQ's secret.", "PaymentIQ calls in a form that is not its own."
+    unknown, unbooked = "Answers to PaymentIQ had to leave the outcome open.", "PaymentIQ moved money that could not be booked."
+    return [
+        Signal("SignatureRejected", service, 10, 5, forged, "signature-rejected", under=under),
+        Signal("WebhookRejected", service, 5, 5, odd, "webhook-rejected", under=under),
+        Signal("PaymentIqOutcomeUnknown", service, 10, 5, unknown, "outcome-unknown"),
+        Signal("PaymentIqForPeople", service, 1, 60, unbooked, "payments-for-people"),
+    ]
+
+
+def _of_webhooks(gateway: str) -> list[Signal]:
+    """Give what is worth an alarm of what the intake and the worker count of one gateway."""
+    intake, worker, under = "payment-webhook", "payment-worker", {"gateway": gateway}
+    odd, forged = f"{gateway} signed something that is no event of its own.", f"Signatures of {gateway} do not verify."
+    unkept, failing = f"Webhooks of {gateway} cannot be kept.", f"{gateway} reports many failed payments."
+    reversed_, again = f"{gateway} took several payments back.", f"{gateway} reports a second payment for one deposit."
+    return [
+        Signal("WebhookRejected", intake, 1, 5, odd, "webhook-rejected", under=under),
+        Signal("SignatureRejected", intake, 10, 5, forged, "signature-rejected", under=under),
+        Signal("WebhookNotKept", intake, 5, 5, unkept, "webhook-not-kept", under=under),
+        Signal("DepositFailed", worker, 30, 60, failing, "payments-failing", under=under),
+        Signal("DepositReversed", worker, 5, 60, reversed_, "payments-reversed", under=under),
+        Signal("DepositPaidAgain", worker, 1, 60, again, "payments-for-people", under=under),
+    ]
 
 
 def of_games(providers: Sequence[str]) -> list[Signal]:

@@ -207,7 +207,7 @@ def _prod() -> StageSettings:
         session_idle_seconds=30 * _MINUTE,
         mail_domain="mail.countroom.example",
         launch_urls=MappingProxyType({}),
-        # Together not quite 800 of an account's default 1,000, of which 100 can never be reserved. The providers have the most,
+        # Together not quite 850 of an account's default 1,000, of which 100 can never be reserved. The providers have the most,
         # each its own: what one uses up in a flood, or while it hangs, the others do not miss.
         reserved_concurrency=MappingProxyType(
             {
@@ -226,6 +226,8 @@ def _prod() -> StageSettings:
                 "provider-action-batch": 150,
                 "payment-webhook": 40,
                 "payment-worker": 20,
+                "paymentiq": 40,
+                "settlement-check": 2,
                 "ledger-audit": 2,
             }
         ),

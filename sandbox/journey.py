@@ -29,7 +29,7 @@ from sandbox.wire import NoAnswerError
 PROGRAM_TIMEOUT_SECONDS = 45
 CREDIT_TIMEOUT_SECONDS = 30.0
 CURRENCY, GAME = "EUR", "hub88-clockwork-reels"
-DEPOSIT, BET, WIN, SECOND_BET = "100.00", "10.00", "25.50", "5.00"
+DEPOSIT, SMALL_DEPOSIT, BET, WIN, SECOND_BET = "100.00", "20.00", "10.00", "25.50", "5.00"
 
 
 @dataclass(slots=True)
@@ -102,6 +102,20 @@ class Journey:
         shown = self._await_credit(deposit_id)
         self._balance += Decimal(DEPOSIT)
         self._show("credit", f"GET /v1/deposits/{deposit_id}", f"{shown['status']}, once")
+        for gateway in sorted(self.stack.gateways.keys() - {"standard"}):
+            self._deposit_through(gateway)
+
+    def _deposit_through(self, gateway: str) -> None:
+        """Pay in through a gateway with a dialect of its own: twice said, once credited."""
+        opened = self._player.open_deposit(SMALL_DEPOSIT, CURRENCY, gateway=gateway)
+        said = self._outside(
+            *("gateway", gateway, "pay", "--deposit", opened["deposit_id"], "--amount", SMALL_DEPOSIT),
+            *("--user", self._arrived.account.player_id, "--copies", "2"),
+        )
+        shown = self._await_credit(opened["deposit_id"])
+        self._balance += Decimal(SMALL_DEPOSIT)
+        asked = f"{SMALL_DEPOSIT} {CURRENCY}, {len(said)} calls of its own dialect"
+        self._show(f"by {gateway}", asked, f"{said[-1]['status']}, {shown['status']}, once")
 
     def _launch(self) -> None:
         games = {game["game_id"]: game for game in self._player.games()}
@@ -198,7 +212,9 @@ class Journey:
             check=False,
         )
         if done.returncode != 0:
-            raise DeviationError(f"after step {self._teller.number}: {program} {arguments[1]} failed: {done.stderr.strip()[-500:]}")
+            raise DeviationError(
+                f"after step {self._teller.number}: {program} {' '.join(arguments[:2])} failed: {done.stderr.strip()[-500:]}"
+            )
         return json.loads(done.stdout)
 
     def _show(self, name: str, asked: str, answered: str, *, settled: bool = True) -> None:

@@ -28,9 +28,20 @@ def new_webhook_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode()
 
 
+def new_hex_key() -> str:
+    """Make a key as Adyen writes its own: 256 random bits in capital hex digits."""
+    return secrets.token_hex(SHARED_SECRET_BYTES).upper()
+
+
 def new_shared_secret() -> str:
     """Make a secret that a provider and the house both sign with: 256 random bits in URL-safe base64."""
     return secrets.token_urlsafe(SHARED_SECRET_BYTES)
+
+
+def new_gateway_secrets() -> dict[str, str]:
+    """Make what each payment gateway signs with, in the form of its own."""
+    webhook = {name: new_webhook_secret() for name in ("standard", "stripe")}
+    return webhook | {"adyen": new_hex_key(), "paymentiq": new_shared_secret()}
 
 
 def hand_over(endpoint: str, values: Mapping[str, object]) -> None:

@@ -181,12 +181,12 @@ class PlayerApi:
         items: list[dict[str, Any]] = self.call("GET", f"/v1/wallet/transactions?limit={limit}")["items"]
         return items
 
-    def open_deposit(self, amount: str, currency: str, key: str = "") -> dict[str, Any]:
-        """Ask for a deposit; the same `key` again gives the same deposit."""
+    def open_deposit(self, amount: str, currency: str, key: str = "", gateway: str = "") -> dict[str, Any]:
+        """Ask for a deposit, through the house's own choice of gateway unless one is named; the same `key` gives the same again."""
         said: dict[str, Any] = self.call(
             "POST",
             "/v1/deposits",
-            {"amount": amount, "currency": currency},
+            {"amount": amount, "currency": currency} | ({"gateway": gateway} if gateway else {}),
             headers={"Idempotency-Key": key or secrets.token_hex(16)},
         )
         return said

@@ -27,6 +27,21 @@ EMULATOR_GONE_POLL_SECONDS = 0.5
 STAFF_ROLES = {"auditor": "AuditorRoleArn", "support": "SupportRoleArn", "games": "GamesStaffRoleArn"}
 """Staff member → output that names the role."""
 
+GATEWAY_SECRETS = {
+    "standard": "StandardGatewaySecretArn",
+    "stripe": "StripeGatewaySecretArn",
+    "adyen": "AdyenGatewaySecretArn",
+    "paymentiq": "PaymentiqSecretArn",
+}
+"""Payment gateway → output that names the secret it shares with the house."""
+
+GATEWAY_PATHS = {
+    "standard": "/v1/payments/standard",
+    "stripe": "/v1/payments/stripe",
+    "adyen": "/v1/payments/adyen",
+    "paymentiq": "/v1/paymentiq",
+}
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -161,7 +176,7 @@ def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, laun
     house_private, house_public = keys.new_rsa_key()
     shared = {"swipe": keys.new_shared_secret(), "action_batch": keys.new_shared_secret()}
     launch = {name: keys.new_shared_secret() for name in shared}  # the other way round, another secret
-    webhook = keys.new_webhook_secret()
+    paid = keys.new_gateway_secrets()
     held = {
         "Hub88SecretArn": {"public_keys": [provider_public], "launch_private_key": house_private, "operator_id": 1},
         "SwipeSecretArn": {"secrets": [shared["swipe"]], "launch_secret": launch["swipe"], "cid": "house", "ext_cid": "sandbox"},
@@ -170,8 +185,7 @@ def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, laun
             "launch_secret": launch["action_batch"],
             "casino_id": "sandbox",
         },
-        "StandardGatewaySecretArn": {"secrets": [webhook]},
-    }
+    } | {arn: {"secrets": [paid[name]]} for name, arn in GATEWAY_SECRETS.items()}
     keys.hand_over(endpoint, {outputs[name]: value for name, value in held.items()})
     launcher.trust(house_public, launch)
     apis = deploy.apis(endpoint, outputs)
@@ -185,7 +199,7 @@ def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, laun
         mailbox=f"{endpoint}{emulator.MAILS_PATH}",
         launch_api=launcher.url,
         providers={"hub88": Provider(f"{apis.provider}/v1/hub88", private_key=provider_private), **providers},
-        gateways={"standard": Gateway(f"{apis.webhook}/v1/payments/standard", webhook)},
+        gateways={name: Gateway(f"{apis.webhook}{GATEWAY_PATHS[name]}", secret) for name, secret in paid.items()},
         players=[],
         staff=[Staff(name, outputs[role]) for name, role in STAFF_ROLES.items()],
         resources=outputs,

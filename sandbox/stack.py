@@ -39,7 +39,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A payment gateway as it sees itself: where to post events, and the secret (``whsec_…``) it signs with."""
+    """A payment gateway as it sees itself: where to post (PaymentIQ: below which URL), and the secret that proves who does."""
 
     webhook_url: str
     secret: str = field(repr=False)

@@ -12,13 +12,12 @@ from pydantic import BaseModel, StringConstraints
 
 from countroom.cashier import terms
 from countroom.cashier.desk import Ask, Declined, DeclineReason, DepositDesk
-from countroom.cashier.idempotency import HEADER, REPLAY_HEADER
 from countroom.cashier.store import PAGE_MAX, CashierStore, InvalidCursor, StoreUnavailable
 from countroom.cashier.views import deposit_view
 from countroom.clock import system_clock
 from countroom.ledger.book import Book
 from countroom.ledger.store import LedgerStore
-from handlers.parts import bearer
+from handlers.parts import bearer, idempotent
 from runtime import aws, http, settings, telemetry
 from runtime.problems import Code, FieldError, Problem
 
@@ -58,12 +57,14 @@ class DepositBody(http.RequestBody):
 
 
 class ChangeView(BaseModel):
-    """One step in a deposit's life."""
+    """One step in a deposit's life, in plain words. `transaction_id` is the line of the wallet's history that moved the money."""
 
     at: str
     status: str
+    text: str
     cause: str
     actor: str
+    transaction_id: str | None
 
 
 class DepositView(BaseModel):
@@ -76,6 +77,7 @@ class DepositView(BaseModel):
     amount: str
     currency: str
     credited_amount: str | None
+    reversed_amount: str | None
     gateway: str
     created_at: str
     events: list[ChangeView]
@@ -122,16 +124,13 @@ Player = Annotated[str, Depends(door.player_id)]
 @app.post("/v1/deposits", status_code=201, responses=_OPENED, security=bearer.SECURITY)
 def open_deposit(body: DepositBody, player_id: Player) -> Response[str]:
     """Open a deposit, once for each Idempotency-Key of a player."""
-    keys = header_values(app.current_event.raw_event, HEADER)
+    keys = idempotent.keys_of(app.current_event.raw_event)
     result = _desk().open(player_id, keys, Ask(body.amount, body.currency, body.gateway))
     if isinstance(result, Declined):
         telemetry.count("DepositDeclined", dimensions={"reason": result.reason.value})
         raise _problem(result)
     telemetry.count("DepositReplayed" if result.replayed else "DepositOpened")
-    headers = {REPLAY_HEADER: "true"} if result.replayed else {}
-    return Response(
-        status_code=result.answer.status, content_type="application/json", headers=dict(headers), body=result.answer.body
-    )
+    return idempotent.answered(result.answer, replayed=result.replayed)
 
 
 @app.get("/v1/deposits", security=bearer.SECURITY)
@@ -156,15 +155,6 @@ def get_deposit(deposit_id: str, player_id: Player) -> DepositView:
     if deposit is None:
         raise Problem(Code.NOT_FOUND)
     return DepositView.model_validate(deposit_view(deposit))
-
-
-def header_values(event: Mapping[str, Any], name: str) -> list[str]:
-    """Give every value that a header was sent with, in their order (payload format 1.0 keeps them apart)."""
-    several: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
-    found = [str(value) for known, values in several.items() if known.lower() == name.lower() for value in values or []]
-    if found:
-        return found
-    return [str(value) for known, value in (event.get("headers") or {}).items() if known.lower() == name.lower()]
 
 
 def _problem(declined: Declined) -> Problem:

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from countroom.cashier.apply_event import EventApplier, EventResult, NotApplied, Outcome
 from countroom.cashier.gateways import UnknownGateway, dialect
-from countroom.cashier.gateways.dialect import MalformedEvent
+from countroom.cashier.gateways.dialect import MalformedEvent, PartlyMalformed, PaymentEvent
 from countroom.cashier.inbox import MalformedMessage, from_message
 from countroom.cashier.store import CashierStore
 from countroom.clock import system_clock
@@ -28,9 +28,19 @@ LEDGER_BUDGET_S: Final = 6.0
 _COUNTS: Final = {
     EventResult.CREDITED: "DepositCredited",
     EventResult.CREDITED_OTHER_AMOUNT: "DepositCreditedOtherAmount",
+    EventResult.PAID_AGAIN: "DepositPaidAgain",
+    EventResult.REVERSED: "DepositReversed",
+    EventResult.RETURNED: "DepositReturned",
+    EventResult.SETTLED: "DepositSettled",
     EventResult.FAILED: "DepositFailed",
+    EventResult.MOVED: "DepositMoved",
+    EventResult.NOTED: "PaymentEventNoted",
     EventResult.NO_EFFECT: "PaymentEventWithoutEffect",
 }
+_FOR_STAFF: Final = frozenset(
+    {EventResult.CREDITED_OTHER_AMOUNT, EventResult.PAID_AGAIN, EventResult.REVERSED, EventResult.RETURNED}
+)
+"""What staff are told of: it is in the cashier's table under its day, and its log line is a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +63,52 @@ def _applier() -> EventApplier:
 
 
 def _apply(record: SQSRecord) -> None:
-    """Apply one message; raise whatever keeps it from being applied, so that it comes back."""
+    """Apply one message; raise whatever keeps a part of it from being applied, so that it comes back.
+
+    The events of one message do not wait for each other: one that cannot be applied, or understood, does not keep the rest.
+    """
     said: dict[str, Any] = {"message_id": record.message_id, "receives": record.attributes.approximate_receive_count}
+    failures: list[Exception] = []
     try:
         received = from_message(record.body)
         said |= {"gateway": received.gateway, "event_id": received.event_id}
-        event = dialect(received.gateway).parse(received.body)
-        said |= {"deposit_id": event.deposit_id, "payment_id": event.payment.payment_id}
-        outcome = _applier().apply(received.gateway, event)
+        events = dialect(received.gateway).parse(received.body)
+    except PartlyMalformed as error:
+        _report_failure(error, said)
+        failures.append(error)
+        events = list(error.events)
     except Exception as error:
         _report_failure(error, said)
         raise
-    _report(outcome, said)
+    for event in events:
+        try:
+            _apply_event(received.gateway, event, said)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and raised once the others are done
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
-def _report(outcome: Outcome, said: dict[str, Any]) -> None:
-    deposit = outcome.deposit
-    telemetry.logger.info(
-        "payment event applied", result=outcome.result, player_id=deposit.player_id, status=deposit.status.value, **said
-    )
-    telemetry.count(_COUNTS[outcome.result], dimensions={"gateway": deposit.gateway})
+def _apply_event(gateway: str, event: PaymentEvent, said: dict[str, Any]) -> None:
+    said = said | {"outcome": event.outcome.value, "deposit_id": event.deposit_id, "payment_id": event.payment.payment_id}
+    try:
+        outcome = _applier().apply(gateway, event)
+    except Exception as error:
+        _report_failure(error, said)
+        raise
+    _report(gateway, event, outcome, said)
+
+
+def _report(gateway: str, event: PaymentEvent, outcome: Outcome, said: dict[str, Any]) -> None:
+    if outcome.deposit:
+        deposit = outcome.deposit
+        said = said | {"deposit_id": deposit.deposit_id, "player_id": deposit.player_id, "status": deposit.status.value}
+    for result in [step.result for step in outcome.steps] or [outcome.result]:
+        log = telemetry.logger.warning if result in _FOR_STAFF else telemetry.logger.info
+        log("payment event applied", result=result, **said)
+        telemetry.count(_COUNTS[result], dimensions={"gateway": gateway})
+        if result is EventResult.FAILED:
+            telemetry.count("DepositFailedByReason", dimensions={"gateway": gateway, "reason": event.reason or "unknown"})
 
 
 def _report_failure(error: Exception, said: dict[str, Any]) -> None:

@@ -7,18 +7,21 @@ from aws_cdk import aws_sqs as sqs
 
 from infrastructure.catalogue.common import API, POLLER, Shared
 from infrastructure.constructs.function import FunctionSpec
-from infrastructure.constructs.permissions import Use, on_index, on_table
-from infrastructure.stacks.state import CASHIER_INDEX
+from infrastructure.constructs.permissions import Use, in_bucket, on_index, on_table, through
+from infrastructure.stacks.state import CASHIER_INDEX, SETTLEMENT_INDEX
 
 PAYMENT_WORKER_TIMEOUT_SECONDS: Final = 30
+SETTLEMENT_FILES: Final = "settlements/"
+SETTLEMENT_REPORTS: Final = "reports/"
 
 
 @dataclass(frozen=True, slots=True)
 class CashierFunctions:
-    """Only the worker credits a deposit."""
+    """Two of them credit deposits: the worker, by what gateways have said, and PaymentIQ's own entrance, while that waits."""
 
     shared: Shared
     payments: sqs.IQueue
+    settlement_failures: sqs.IQueue
 
     def deposits(self) -> FunctionSpec:
         """Deposits as players see them: started and shown. It cannot credit one."""
@@ -44,23 +47,30 @@ class CashierFunctions:
         )
 
     def payment_webhook(self) -> FunctionSpec:
-        """Intake of signed payment events. It knows no table: what it accepts, the worker applies."""
-        shared, secret = self.shared, self.shared.state.standard_secret
+        """Intake of signed payment events. It can add to the raw events and to the queue, and read nothing of either."""
+        shared, state = self.shared, self.shared.state
+        secrets = state.gateway_secrets
         return FunctionSpec(
             name="payment-webhook",
             handler="payment_webhook",
             environment={
-                "GATEWAY_SECRETS": shared.secret_table({"standard": secret}),
+                "GATEWAY_SECRETS": shared.secret_table(secrets),
+                "RAW_EVENTS_TABLE": state.raw_events.table_name,
                 "PAYMENT_QUEUE_URL": self.payments.queue_url,
             },
-            permissions=[*shared.sends_to(self.payments), *shared.reads_secrets(secret.arn)],
+            permissions=[
+                on_table(state.raw_events, Use.PUT),
+                shared.through_tables(),
+                *shared.sends_to(self.payments),
+                *shared.reads_secrets(*(secret.arn for secret in secrets.values())),
+            ],
             memory_mib=512,
             timeout_seconds=10,
             caller=API,
         )
 
     def payment_worker(self) -> FunctionSpec:
-        """Payment events from the queue, applied: the only one who credits deposits."""
+        """Payment events from the queue, applied to their deposits."""
         shared, state = self.shared, self.shared.state
         return FunctionSpec(
             name="payment-worker",
@@ -75,4 +85,47 @@ class CashierFunctions:
             memory_mib=512,
             timeout_seconds=PAYMENT_WORKER_TIMEOUT_SECONDS,
             caller=POLLER,
+        )
+
+    def paymentiq(self) -> FunctionSpec:
+        """Describe what PaymentIQ calls while a player waits: it books at once what PaymentIQ has done."""
+        shared, state = self.shared, self.shared.state
+        return FunctionSpec(
+            name="paymentiq",
+            handler="paymentiq",
+            environment={
+                "PAYMENTIQ_SECRET": state.paymentiq_secret.arn,
+                "LEDGER_TABLE": state.ledger.table_name,
+                "CASHIER_TABLE": state.cashier.table_name,
+            },
+            permissions=[
+                on_table(state.ledger, Use.READ, Use.PUT),
+                on_table(state.cashier, Use.READ, Use.PUT, Use.UPDATE),
+                shared.through_tables(),
+                *shared.reads_secrets(state.paymentiq_secret.arn),
+            ],
+            memory_mib=1024,
+            timeout_seconds=20,
+            caller=API,
+        )
+
+    def settlement_check(self) -> FunctionSpec:
+        """Describe what compares deposits with the gateways' settlement files. It can change no deposit and no file."""
+        shared, state = self.shared, self.shared.state
+        bucket, under = state.settlements, (SETTLEMENT_FILES, SETTLEMENT_REPORTS)
+        return FunctionSpec(
+            name="settlement-check",
+            handler="settlement_check",
+            environment={"CASHIER_TABLE": state.cashier.table_name, "SETTLEMENT_BUCKET": bucket.bucket_name},
+            permissions=[
+                on_table(state.cashier, Use.READ),
+                on_index(state.cashier, SETTLEMENT_INDEX),
+                shared.through_tables(),
+                *in_bucket(state.settlements_arn, lists=under, reads=SETTLEMENT_FILES, writes=SETTLEMENT_REPORTS),
+                through(shared.stack, shared.house.key, "s3"),
+            ],
+            memory_mib=1769,
+            timeout_seconds=900,
+            caller="",
+            failures=self.settlement_failures,
         )

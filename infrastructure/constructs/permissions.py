@@ -8,6 +8,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
+from infrastructure.findings import acknowledge
+
 
 class Use(StrEnum):
     """A way of using a table. A transaction needs the actions of its parts, there is no action for the whole."""
@@ -47,6 +49,27 @@ def on_stream(table: dynamodb.ITable) -> iam.PolicyStatement:
         raise ValueError(f"{table.node.path} has no stream")
     actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
     return allow(actions, table.table_stream_arn)
+
+
+def in_bucket(arn: str, *, lists: Sequence[str], reads: str, writes: str) -> list[iam.PolicyStatement]:
+    """Allow, in one bucket, to list what lies under the prefixes `lists`, to read under `reads`, and to write under `writes`.
+
+    What is written can be read again; what is only read cannot be written, and nothing can be deleted.
+    """
+    listing = allow(["s3:ListBucket"], arn)
+    listing.add_condition("StringLike", {"s3:prefix": [f"{prefix}*" for prefix in lists]})
+    under_reads, under_writes = (f"{arn}/{prefix}*" for prefix in (reads, writes))
+    return [listing, allow(["s3:GetObject"], under_reads, under_writes), allow(["s3:PutObject"], under_writes)]
+
+
+def accept_prefixes(role: iam.Role, bucket: str, *prefixes: str) -> None:
+    """Answer the findings about rights on all objects under `prefixes`; `bucket` is the name by which its ARN is exported."""
+    for prefix in prefixes:
+        acknowledge(
+            role,
+            f"AwsSolutions-IAM5[Resource::{bucket}/{prefix}*]",
+            f"A file for each gateway and day lies under {prefix}, so the right is on that prefix of this one bucket.",
+        )
 
 
 class Holds(StrEnum):

@@ -24,12 +24,12 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Names of a table's key attributes, of the one by which its items expire, and its index; `stream` tells of every change."""
+    """Names of a table's key attributes, of the one by which its items expire, and its indexes; `stream` tells of every change."""
 
     hash_key: str = "pk"
     range_key: str | None = None
     expires_by: str | None = None
-    index: Index | None = None
+    indexes: tuple[Index, ...] = ()
     stream: bool = False
 
 
@@ -56,9 +56,8 @@ class Table(dynamodb.Table):
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if shape.stream else None,
             time_to_live_attribute=shape.expires_by,
         )
-        index = shape.index
-        if index is not None:
-            number = dynamodb.AttributeType.NUMBER
+        number = dynamodb.AttributeType.NUMBER
+        for index in shape.indexes:
             self.add_global_secondary_index(
                 index_name=index.name,
                 partition_key=dynamodb.Attribute(name=index.hash_key, type=_STRING),

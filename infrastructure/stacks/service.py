@@ -5,7 +5,12 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infrastructure import routes, signals
-from infrastructure.catalogue.cashier import PAYMENT_WORKER_TIMEOUT_SECONDS, CashierFunctions
+from infrastructure.catalogue.cashier import (
+    PAYMENT_WORKER_TIMEOUT_SECONDS,
+    SETTLEMENT_FILES,
+    SETTLEMENT_REPORTS,
+    CashierFunctions,
+)
 from infrastructure.catalogue.common import Shared
 from infrastructure.catalogue.games import ROUND_RECORDS, GamesFunctions, provider_service
 from infrastructure.catalogue.identity import MAILER_TIMEOUT_SECONDS, IdentityFunctions
@@ -17,6 +22,7 @@ from infrastructure.constructs.function import Function, FunctionSpec
 from infrastructure.constructs.function_source import QueueSource, StreamSource
 from infrastructure.constructs.house import House
 from infrastructure.constructs.mail import MailReputation
+from infrastructure.constructs.permissions import accept_prefixes
 from infrastructure.constructs.player_api import PlayerApi
 from infrastructure.constructs.queue import FailureQueue, WorkQueue
 from infrastructure.constructs.schedule import Scheduled, every_hour, every_night
@@ -28,6 +34,7 @@ from infrastructure.stages import StageSettings, Throttle
 
 _AUDIT_HOUR_UTC = 3
 _REPORT_MINUTE = 17
+_SETTLEMENT_MINUTE = 42
 _CALLS_WORTH_A_BET = 50
 _PROVIDER_METHODS = {"hub88": ("POST",), "swipe": ("GET", "POST"), "action_batch": ("POST",)}
 
@@ -155,15 +162,22 @@ class ServiceStack(cdk.Stack):
     def _cashier(self) -> None:
         house = self._house
         self._payments = self._work_queue("Payments", "payment-queue", PAYMENT_WORKER_TIMEOUT_SECONDS)
-        functions = CashierFunctions(self._shared, self._payments)
+        failures = self._failure_queue("SettlementFailures", "settlement-failed")
+        functions = CashierFunctions(self._shared, self._payments, failures)
         self._player_api.serve(self._function("Deposits", functions.deposits()), routes.DEPOSITS)
         throttle = self._settings.webhook_throttle
         self._webhook_api = CallbackApi(self, "WebhookApi", house=house, name="webhook", otherwise=throttle)
-        route = CallbackRoute("POST", "/v1/payments/{gateway}", throttle)
-        self._webhook_api.serve(self._function("PaymentWebhook", functions.payment_webhook()), route)
+        webhooks = CallbackRoute("POST", "/v1/payments/{gateway}", throttle)
+        self._webhook_api.serve(self._function("PaymentWebhook", functions.payment_webhook()), webhooks)
+        paymentiq = CallbackRoute("POST", "/v1/paymentiq/{action}", throttle)
+        self._webhook_api.serve(self._function("Paymentiq", functions.paymentiq()), paymentiq)
         worker = self._function("PaymentWorker", functions.payment_worker())
         QueueSource(self, "PaymentsToWorker", queue=self._payments, function=worker)
-        SignalAlarms(self, "CashierSignals", topic=house.topic, signals=signals.CASHIER)
+        self._settlement = self._function("SettlementCheck", functions.settlement_check())
+        accept_prefixes(self._settlement.role, self._state.settlements_export, SETTLEMENT_FILES, SETTLEMENT_REPORTS)
+        times = every_hour(_SETTLEMENT_MINUTE)
+        Scheduled(self, "HourlySettlement", house=house, function=self._settlement, failures=failures, times=times)
+        SignalAlarms(self, "CashierSignals", topic=house.topic, signals=signals.of_cashier(tuple(self._state.gateway_secrets)))
 
     def _function(self, construct_id: str, spec: FunctionSpec) -> Function:
         return Function(self, construct_id, house=self._house, spec=spec)
@@ -198,7 +212,13 @@ class ServiceStack(cdk.Stack):
             "Hub88SecretArn": state.provider_secrets["hub88"].arn,
             "SwipeSecretArn": state.provider_secrets["swipe"].arn,
             "ActionBatchSecretArn": state.provider_secrets["action_batch"].arn,
-            "StandardGatewaySecretArn": state.standard_secret.arn,
+            "StandardGatewaySecretArn": state.gateway_secrets["standard"].arn,
+            "StripeGatewaySecretArn": state.gateway_secrets["stripe"].arn,
+            "AdyenGatewaySecretArn": state.gateway_secrets["adyen"].arn,
+            "PaymentiqSecretArn": state.paymentiq_secret.arn,
+            "RawEventsTableName": state.raw_events.table_name,
+            "SettlementBucketName": state.settlements.bucket_name,
+            "SettlementFunctionName": self._settlement.alias.function_arn,
             "AuditFunctionName": self._audit.alias.function_arn,
             "AuditorRoleArn": self._auditor.role_arn,
             "SupportFunctionName": self._support_function.alias.function_arn,

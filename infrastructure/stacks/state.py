@@ -1,9 +1,10 @@
-"""What must survive: the tables, the keys, the places for outside parties' keys, and the mail domain."""
+"""What must survive: tables, keys, the places for outside parties' keys, settlement files and reports, and the mail domain."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from infrastructure.constructs.bucket import Bucket
 from infrastructure.constructs.keys import DataKey, PersonalKey, TokenKey
 from infrastructure.constructs.mail import MailIdentity
 from infrastructure.constructs.secret import OperatorSecret
@@ -12,6 +13,7 @@ from infrastructure.stages import StageSettings
 
 LEDGER_INDEX = "history"
 CASHIER_INDEX = "by_player"
+SETTLEMENT_INDEX = "by_gateway"
 _EXPIRES_BY = "expires_at"
 
 
@@ -22,7 +24,7 @@ class StateStack(cdk.Stack):
         super().__init__(
             scope,
             f"Countroom-{settings.name}-State",
-            description=f"Countroom {settings.name}: tables, keys, secrets, mail domain",
+            description=f"Countroom {settings.name}: tables, keys, secrets, settlements, mail domain",
             termination_protection=settings.termination_protection,
             synthesizer=synthesizer,
         )
@@ -37,13 +39,17 @@ class StateStack(cdk.Stack):
         key = kms.Key.from_key_arn(self, "DataKeyByArn", self.data_key.key_arn)
         self._tables(settings, key)
         self._secrets(settings, key)
+        self.settlements = Bucket(self, "Settlements", settings=settings, key=key)
+        # Exported under a name of ours, which a finding about what lies below it can be answered by.
+        self.settlements_export = f"{settings.prefix}-settlements"
+        self.settlements_arn = self.export_value(self.settlements.bucket_arn, name=self.settlements_export)
 
     def _tables(self, settings: StageSettings, key: kms.IKey) -> None:
         def table(construct_id: str, shape: Shape) -> Table:
             return Table(self, construct_id, settings=settings, key=key, shape=shape)
 
         history = Index(LEDGER_INDEX, hash_key="p", range_key="n", numeric_range=True)
-        self.ledger = table("Ledger", Shape(index=history, stream=True))
+        self.ledger = table("Ledger", Shape(indexes=(history,), stream=True))
         self.players = table("Players", Shape(range_key="sk", expires_by=_EXPIRES_BY))
         # One item a player says who is in. It never expires: a mark in it ends a session, and a missing one would be nobody's.
         self.sessions = table("Sessions", Shape())
@@ -51,7 +57,10 @@ class StateStack(cdk.Stack):
         # In the form in which Powertools' circuit breaker keeps its state.
         self.circuits = table("Circuits", Shape(hash_key="id", expires_by="expiration"))
         by_player = Index(CASHIER_INDEX, hash_key="player_id", range_key="created_at")
-        self.cashier = table("Cashier", Shape(range_key="sk", expires_by=_EXPIRES_BY, index=by_player))
+        by_gateway = Index(SETTLEMENT_INDEX, hash_key="gateway", range_key="created_at")
+        self.cashier = table("Cashier", Shape(range_key="sk", expires_by=_EXPIRES_BY, indexes=(by_player, by_gateway)))
+        # Apart from the cashier's, so that who takes in webhooks can write nothing else.
+        self.raw_events = table("RawEvents", Shape(range_key="sk", expires_by=_EXPIRES_BY))
 
     def _secrets(self, settings: StageSettings, key: kms.IKey) -> None:
         def secret(construct_id: str, name: str, empty_list: str) -> OperatorSecret:
@@ -62,4 +71,10 @@ class StateStack(cdk.Stack):
             "swipe": secret("SwipeSecret", "provider/swipe", "secrets"),
             "action_batch": secret("ActionBatchSecret", "provider/action-batch", "secrets"),
         }
-        self.standard_secret = secret("StandardGatewaySecret", "gateway/standard", "secrets")
+        # By the name of the gateway, as the cashier's dialects have it.
+        self.gateway_secrets = {
+            "standard": secret("StandardGatewaySecret", "gateway/standard", "secrets"),
+            "stripe": secret("StripeGatewaySecret", "gateway/stripe", "secrets"),
+            "adyen": secret("AdyenGatewaySecret", "gateway/adyen", "secrets"),
+        }
+        self.paymentiq_secret = secret("PaymentiqSecret", "gateway/paymentiq", "secrets")

@@ -1,18 +1,38 @@
 """A payment gateway that signs its events by the Standard Webhooks specification."""
 
-import argparse
 import base64
 import hashlib
 import hmac
 import json
 import secrets
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
+from sandbox.gateway import answers
+from sandbox.gateway.lives import DISPUTES, UNTOUCHED, Step
+from sandbox.gateway.table import Event, Opening, Payment, derived_id, plain, random_id
+from sandbox.provider.line import Message, Verdict
+from sandbox.stack import Gateway
 from sandbox.wire import Answer, send
 
 PREFIX = "whsec_"
+KEY_BYTES: Final = 24
+TYPES: Final = {
+    Step.PENDING: "payment.pending",
+    Step.REQUIRES_ACTION: "payment.requires_action",
+    Step.SUCCEEDED: "payment.succeeded",
+    Step.FAILED: "payment.failed",
+    Step.EXPIRED: "payment.expired",
+    Step.CANCELLED: "payment.cancelled",
+    Step.SETTLED: "payment.settled",
+    Step.REFUNDED: "payment.refunded",
+    Step.SETTLEMENT_FAILED: "payment.settlement_failed",
+    Step.CHARGEBACK: "payment.chargeback",
+    Step.CHARGEBACK_REVERSED: "payment.chargeback_reversed",
+    Step.SECOND_CHARGEBACK: "payment.second_chargeback",
+}
+"""Step → type of the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,46 +52,63 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
 
 
-def payment_event(kind: str, deposit_id: str, payment_id: str, amount: str, currency: str, at_seconds: float) -> bytes:
-    """Build the event's JSON; `at_seconds` is the Unix time at which it happened."""
+def payment_event(kind: str, deposit_id: str, payment_id: str, amount: str, currency: str, at_seconds: float, **more: str) -> bytes:
+    """Build the event's JSON; `at_seconds` is the Unix time at which it happened, `more` are other members of its data."""
     at = datetime.fromtimestamp(at_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     data = {"deposit_id": deposit_id, "payment_id": payment_id, "amount": amount, "currency": currency}
-    return json.dumps({"type": kind, "timestamp": at, "data": data}, separators=(",", ":")).encode()
+    return json.dumps({"type": kind, "timestamp": at, "data": data | more}, separators=(",", ":")).encode()
 
 
-def deliver(url: str, secret: str, body: bytes, *, message_id: str, timestamp: int, signature: str | None = None) -> Delivery:
-    """Post one event with its signature; `signature` replaces the true one, to see it refused."""
-    headers = {
+def headers_of(secret: str, body: bytes, *, message_id: str, timestamp: int, signature: str | None = None) -> dict[str, str]:
+    """Build the headers of a delivery; `signature` replaces the true one."""
+    return {
         "Content-Type": "application/json",
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature if signature is not None else sign(secret, message_id, timestamp, body),
     }
+
+
+def deliver(url: str, secret: str, body: bytes, *, message_id: str, timestamp: int, signature: str | None = None) -> Delivery:
+    """Post one event with its signature; `signature` replaces the true one, to see it refused."""
+    headers = headers_of(secret, body, message_id=message_id, timestamp=timestamp, signature=signature)
     return Delivery(url, headers, body, send("POST", url, body=body, headers=headers))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line of this dialect."""
-    parser.add_argument("action", choices=["pay", "fail"])
-    parser.add_argument("--deposit", required=True, help="the deposit's id, dep_…")
-    parser.add_argument("--payment", default="", help="the gateway's id of the payment; a new one if left out")
-    parser.add_argument("--amount", required=True, help="in main units, as a decimal")
-    parser.add_argument("--currency", default="EUR")
-    parser.add_argument("--message", default="", help="webhook-id; a new one if left out, the same one again is a repeat")
-    parser.add_argument("--copies", type=int, default=1, help="deliver the same event so often, 100 at most")
-    parser.add_argument("--age", type=int, default=0, help="sign it as sent so many seconds ago (negative: ahead)")
-    parser.add_argument("--bad-signature", action="store_true")
+class Standard:
+    """The dialect."""
+
+    steps = frozenset(TYPES)
+    waits = False
+    untouched = UNTOUCHED
+
+    def new_payment_id(self) -> str:
+        """Make up the id of a payment."""
+        return random_id("pay_")
+
+    def new_event_id(self) -> str:
+        """Make up the id of a webhook."""
+        return random_id("msg_")
+
+    def openings(self, gateway: Gateway, payment: Payment) -> list[Opening]:  # noqa: ARG002 - the dialect has none
+        """Ask nothing: the payment was made with the gateway's own API."""
+        return []
+
+    def tell(self, gateway: Gateway, payment: Payment, event: Event) -> Message:
+        """Build the delivery of an event."""
+        amount = plain(payment.amount, payment.currency)
+        more = {"reason": "card_declined"} if event.step is Step.FAILED else {}
+        if event.step in DISPUTES:
+            more = {"case_id": derived_id("case_", payment.payment_id, "dispute")}
+        named = payment.deposit_id, payment.payment_id, amount, payment.currency
+        body = payment_event(TYPES[event.step], *named, event.at_seconds, **more)
+        secret = PREFIX + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() if event.forged else gateway.secret
+        signed = headers_of(secret, body, message_id=event.event_id, timestamp=int(event.signed_at_seconds))
+        return Message("POST", gateway.webhook_url, body, signed)
+
+    def read(self, answer: Answer) -> Verdict:
+        """Read an answer: any 2xx is an acknowledgement."""
+        return answers.read(answer)
 
 
-def run(url: str, secret: str, options: argparse.Namespace) -> list[Delivery]:
-    """Deliver the event that the command line asks for."""
-    kind = {"pay": "payment.succeeded", "fail": "payment.failed"}[options.action]
-    now = time.time() - options.age
-    payment_id = options.payment or f"pay_{secrets.token_hex(10)}"
-    body = payment_event(kind, options.deposit, payment_id, options.amount, options.currency, now)
-    message_id = options.message or f"msg_{secrets.token_hex(12)}"
-    wrong = "v1," + base64.b64encode(bytes(32)).decode() if options.bad_signature else None
-    return [
-        deliver(url, secret, body, message_id=message_id, timestamp=int(now), signature=wrong)
-        for _ in range(max(1, min(options.copies, 100)))
-    ]
+SPEAKER = Standard()

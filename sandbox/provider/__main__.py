@@ -19,6 +19,7 @@ from sandbox.provider import action_batch, hub88, play, swipe
 from sandbox.provider.guest import NoSeatError
 from sandbox.provider.line import Exchange, Outcome, Verdict
 from sandbox.provider.table import Seat
+from sandbox.reckoning import new_seed
 from sandbox.stack import Provider, Stack, StackFileError, default_path
 from sandbox.wire import NoAnswerError
 
@@ -91,7 +92,7 @@ def _lack(module: ModuleType, options: argparse.Namespace) -> str:
 
 
 def _play(stack: Stack, module: ModuleType, options: argparse.Namespace) -> int:
-    seed = play.new_seed() if options.seed is None else options.seed
+    seed = new_seed() if options.seed is None else options.seed
     plan = play.Plan(
         options.dialect,
         options.player,

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from sandbox.gateway import standard
 from sandbox.mailbox import Mailbox
@@ -47,6 +47,11 @@ class Guest:
             if time.monotonic() > end:
                 raise NoSeatError(f"a deposit was not credited within {CREDIT_SECONDS:.0f} s")
             time.sleep(0.1)
+
+    def afresh(self) -> Self:
+        """Log in again: a long run outlives the access token that it began with."""
+        self.api.log_in(self.account)
+        return self
 
     def available(self) -> Decimal:
         """Read what the player can stake, in main units."""

@@ -4,28 +4,20 @@ Trouble comes by the dice of a seed: answers that are lost, calls that arrive tw
 after their own rollback, rounds that run side by side. What the provider does about it is what its protocol says, nothing more.
 """
 
-import threading
-import time
 import uuid
-from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from random import Random
 
-from sandbox.provider.line import TIMEOUT_SECONDS, Message, Outcome, Verdict, exchange, hang_up
+from sandbox.calling import TRIES_MAX, Caller, Way
+from sandbox.provider.line import Message, Outcome, Verdict
 from sandbox.provider.table import Recovery, Seat, Speaker, Turn
-from sandbox.wire import NoAnswerError
+from sandbox.reckoning import Books
 
-TRIES_MAX = 20
-PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.1, 2.0
-HANG_UP_SECONDS_MAX = 0.05
 STAKE_STEPS, WIN_STEPS = 20, 60
 """A stake is 1 to STAKE_STEPS tenths of a main unit (whole units where the currency has no tenths), a win 0 to WIN_STEPS."""
-
-DIFFERENCES_MAX = 50
 
 
 class Trouble(StrEnum):
@@ -35,54 +27,6 @@ class Trouble(StrEnum):
     DUPLICATE = "sent twice"
     ROLLBACK = "bets taken back"
     LATE_ORIGINAL = "originals after their rollback"
-
-
-@dataclass(slots=True)
-class Books:
-    """What the provider believes to stand, in main units, and all that did not come as it must. Safe among threads."""
-
-    balance: Decimal
-    counts: Counter[str] = field(default_factory=Counter)
-    differences: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def move(self, amount: Decimal) -> None:
-        """Note that the player's balance changed by so much."""
-        with self._lock:
-            self.balance += amount
-
-    def count(self, name: str) -> None:
-        """Count something for the summary."""
-        with self._lock:
-            self.counts[name] += 1
-
-    def differs(self, text: str) -> None:
-        """Note something that is not as it must be; DIFFERENCES_MAX are kept, all are counted."""
-        with self._lock:
-            self.counts["differences"] += 1
-            if len(self.differences) < DIFFERENCES_MAX:
-                self.differences.append(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How calls travel; a test puts its own in."""
-
-    send: Callable[[Message], Verdict]
-    lose: Callable[[Message, float], None]
-    pause: Callable[[float], None] = time.sleep
-
-
-def over_http(speaker: Speaker, seat: Seat) -> Way:
-    """Give the way over the wire; a call without an answer in time is open."""
-
-    def send(message: Message) -> Verdict:
-        try:
-            return speaker.read(seat, exchange(message, TIMEOUT_SECONDS).answer)
-        except NoAnswerError as error:
-            return Verdict(Outcome.OPEN, f"no answer ({error})")
-
-    return Way(send, hang_up)
 
 
 @dataclass(slots=True)
@@ -97,6 +41,10 @@ class Rounds:
     chaos: float
     burst: int = 1
     unit: Decimal = Decimal("0.1")
+    _caller: Caller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._caller = Caller(self.way, self.books, self.chaos)
 
     def play(self, count: int) -> None:
         """Play `count` rounds, `burst` at a time."""
@@ -118,7 +66,7 @@ class Rounds:
             return
         bets = [self._draw_bet(dice, round_id) for _ in range(dice.choice((1, 1, 1, 2, 3)))]
         standing = [bet for bet in bets if self._bet(dice, bet)]
-        standing = [bet for bet in standing if not (self._strikes(dice, Trouble.ROLLBACK) and self._take_back(dice, bet))]
+        standing = [bet for bet in standing if not (self._caller.strikes(dice, Trouble.ROLLBACK) and self._take_back(dice, bet))]
         if not standing:
             return
         wins = dice.choice((1, 1, 2))
@@ -135,9 +83,9 @@ class Rounds:
         message = self.speaker.both(self.seat, bet, win)
         if message is None:
             return False
-        if self._strikes(dice, Trouble.LOST_ANSWER):
-            self._lose(dice, message)
-        verdict = self._until_final(message)
+        if self._caller.strikes(dice, Trouble.LOST_ANSWER):
+            self._caller.lose(dice, message)
+        verdict = self._caller.until_final(message)
         self._booked(verdict, win.amount - bet.amount, bet.amount, "bets and wins in one call")
         self._maybe_twice(dice, message, verdict)
         return True
@@ -145,21 +93,21 @@ class Rounds:
     def _bet(self, dice: Random, bet: Turn) -> bool:
         """Place a bet; True when it stands."""
         message = self.speaker.bet(self.seat, bet)
-        if self._strikes(dice, Trouble.LATE_ORIGINAL):
+        if self._caller.strikes(dice, Trouble.LATE_ORIGINAL):
             self._rolled_back(dice, bet)
-            self._expect_late(self._until_final(message))
+            self._expect_late(self._caller.until_final(message))
             return False
-        if self._strikes(dice, Trouble.LOST_ANSWER):
-            self._lose(dice, message)
+        if self._caller.strikes(dice, Trouble.LOST_ANSWER):
+            self._caller.lose(dice, message)
             verdict = Verdict(Outcome.OPEN, "lost")
         else:
-            verdict = self._once(message)
+            verdict = self._caller.once(message)
         if verdict.outcome is Outcome.OPEN:
             self.books.count("answers that never came or left it open")
             if self.speaker.recovery is Recovery.ROLLBACK:
                 self._rolled_back(dice, bet)
                 return False
-            verdict = self._until_final(message)
+            verdict = self._caller.until_final(message)
         stands = self._booked(verdict, -bet.amount, bet.amount, "bets")
         if self.speaker.repeats_bets:
             self._maybe_twice(dice, message, verdict)
@@ -167,9 +115,9 @@ class Rounds:
 
     def _win(self, dice: Random, win: Turn) -> None:
         message = self.speaker.win(self.seat, win)
-        if self._strikes(dice, Trouble.LOST_ANSWER):
-            self._lose(dice, message)
-        verdict = self._until_final(message)
+        if self._caller.strikes(dice, Trouble.LOST_ANSWER):
+            self._caller.lose(dice, message)
+        verdict = self._caller.until_final(message)
         if self._booked(verdict, win.amount, None, "wins"):
             self._maybe_twice(dice, message, verdict)
 
@@ -184,39 +132,15 @@ class Rounds:
         """Roll back until it is answered. `amount`: what must come back; None when nobody knows whether the bet landed."""
         turn = Turn(_new_id(), bet.round_id, bet.amount, bet.transaction_id)
         message = self.speaker.rollback(self.seat, turn)
-        if self._strikes(dice, Trouble.LOST_ANSWER):
-            self._lose(dice, message)
-        verdict = self._until_final(message)
+        if self._caller.strikes(dice, Trouble.LOST_ANSWER):
+            self._caller.lose(dice, message)
+        verdict = self._caller.until_final(message)
         stands = self._booked(verdict, amount or Decimal(0), None, "rollbacks")
         if stands:
             self._maybe_twice(dice, message, verdict)
         return stands
 
     # ------------------------------------------------------------------ delivery and books
-
-    def _once(self, message: Message) -> Verdict:
-        self.books.count("calls")
-        return self.way.send(message)
-
-    def _until_final(self, message: Message) -> Verdict:
-        """Send the same bytes until the answer is final, TRIES_MAX times at most."""
-        pause, verdict = PAUSE_SECONDS, Verdict(Outcome.OPEN, "never sent")
-        for attempt in range(TRIES_MAX):
-            if attempt:
-                self.books.count("sent again for want of an answer")
-                self.way.pause(pause)
-                pause = min(2 * pause, PAUSE_SECONDS_MAX)
-            verdict = self._once(message)
-            if verdict.outcome is not Outcome.OPEN:
-                break
-        return verdict
-
-    def _lose(self, dice: Random, message: Message) -> None:
-        self.books.count("calls")
-        try:
-            self.way.lose(message, dice.uniform(0, HANG_UP_SECONDS_MAX))
-        except NoAnswerError:
-            self.books.count("could not be sent")
 
     def _booked(self, verdict: Verdict, change: Decimal, stake: Decimal | None, name: str) -> bool:
         """Enter an outcome into the books; True when the movement stands. `stake` is None for what may never be refused."""
@@ -240,9 +164,9 @@ class Rounds:
 
     def _maybe_twice(self, dice: Random, message: Message, first: Verdict) -> None:
         """Send a call again, which must change nothing and be answered as before (the balance may be a later one)."""
-        if not self._strikes(dice, Trouble.DUPLICATE):
+        if not self._caller.strikes(dice, Trouble.DUPLICATE):
             return
-        again = self._until_final(message)
+        again = self._caller.until_final(message)
         if (again.outcome, again.word, again.names) != (first.outcome, first.word, first.names):
             self.books.differs(f"a repeat was answered with {again.word} {again.names}, the first with {first.word} {first.names}")
         elif again.outcome is Outcome.STANDS:
@@ -258,12 +182,6 @@ class Rounds:
         """Compare the balance of an answer with the books; among rounds side by side, only the end can be compared."""
         if self.burst == 1 and verdict.balance != self.books.balance:
             self.books.differs(f"{name}: the answer tells {verdict.balance}, the books {self.books.balance}")
-
-    def _strikes(self, dice: Random, trouble: Trouble) -> bool:
-        struck = dice.random() < self.chaos
-        if struck:
-            self.books.count(trouble)
-        return struck
 
     def _draw_bet(self, dice: Random, round_id: str) -> Turn:
         return Turn(_new_id(), round_id, dice.randint(1, STAKE_STEPS) * self.unit)

@@ -12,10 +12,11 @@ from sandbox.player import RefusedError
 from sandbox.stack import Stack
 from tests.e2e import world
 
-LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES = (
+LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS = (
     *("LedgerTableName", "PlayersTableName", "CashierTableName", "SessionsTableName", "GamesTableName"),
+    "RawEventsTableName",
 )
-EVERY_TABLE = {LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES}
+EVERY_TABLE = {LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS}
 WITHOUT_SORT_KEY = {LEDGER, SESSIONS}
 # Function → tables that it reads. It must not even read any other.
 READS = {
@@ -34,17 +35,20 @@ READS = {
     "provider-action-batch": {LEDGER, GAMES},
     "payment-webhook": set[str](),
     "payment-worker": {LEDGER, CASHIER},
+    "paymentiq": {LEDGER, CASHIER},
+    "settlement-check": {CASHIER},
     "ledger-audit": {LEDGER},
 }
 # Table → who may put items into it: nobody else can, whatever is done to them.
 WRITERS = {
     LEDGER: {
-        *("identity", "account", "identity-staff", "games", "payment-worker"),
+        *("identity", "account", "identity-staff", "games", "payment-worker", "paymentiq"),
         *("provider-hub88", "provider-swipe", "provider-action-batch"),
     },
     PLAYERS: {"identity", "account", "identity-staff"},
     SESSIONS: {"identity", "account", "identity-staff"},
-    CASHIER: {"deposits", "payment-worker"},
+    CASHIER: {"deposits", "payment-worker", "paymentiq"},
+    RAW_EVENTS: {"payment-webhook"},
     GAMES: {"games", "games-staff", "rounds-worker"},
 }
 SIGNS_TOKENS, OPENS_PERSONAL_DATA, SENDS_MAIL = {"identity"}, {"identity", "account"}, {"mailer"}
@@ -53,7 +57,8 @@ READ_SECRETS = {
     "Hub88SecretArn": {"provider-hub88", "games"},
     "SwipeSecretArn": {"provider-swipe", "games"},
     "ActionBatchSecretArn": {"provider-action-batch", "games"},
-    "StandardGatewaySecretArn": {"payment-webhook"},
+    **{f"{gateway}GatewaySecretArn": {"payment-webhook"} for gateway in ("Standard", "Stripe", "Adyen")},
+    "PaymentiqSecretArn": {"paymentiq"},
 }
 QUERY = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "PROBE"}}}
 DENIED = ("AccessDeniedException", "AccessDenied")

@@ -55,8 +55,8 @@ def test_the_journey_reaches_its_end(sandbox: Sandbox, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("whose", "complaint"),
     [
-        ("gateways", "step 11: the gateway's two copies"),
-        ("providers", "step 14: provider info failed: .*RS_ERROR_INVALID_SIGNATURE"),
+        ("gateways", "step 11: gateway standard pay failed: .*answered 401"),
+        ("providers", "step 17: provider hub88 info failed: .*RS_ERROR_INVALID_SIGNATURE"),
     ],
 )
 def test_the_journey_stops_at_the_first_deviation(sandbox: Sandbox, tmp_path: Path, whose: str, complaint: str) -> None:
@@ -85,8 +85,9 @@ def test_the_provider_is_a_program_of_its_own(sandbox: Sandbox, player: world.Se
 def test_the_gateway_is_a_program_of_its_own(sandbox: Sandbox, player: world.Seat) -> None:
     deposit_id = player.api.open_deposit("10.00", "EUR")["deposit_id"]
     words = ("sandbox.gateway", "standard", "pay", "--deposit", deposit_id, "--amount", "10.00", "--stack", str(sandbox.stack_path))
-    refused = json.loads(command(*words, "--json", "--bad-signature")) + json.loads(command(*words, "--json", "--age", "900"))
-    assert [one["status"] for one in refused] == [401, 401]
+    refused = ("--json", "--expect", "401")
+    said = json.loads(command(*words, *refused, "--bad-signature")) + json.loads(command(*words, *refused, "--age", "900"))
+    assert [one["status"] for one in said] == [401, 401]
     kept = json.loads(command(*words, "--json", "--copies", "3"))
     assert [one["status"] for one in kept] == [202, 202, 202]
     assert len({one["headers"]["webhook-id"] for one in kept}) == 1

@@ -146,16 +146,30 @@ def test_a_repeated_webhook_has_one_effect(stack: Stack) -> None:
     world.clean_audit(player)
 
 
-def test_a_success_after_it_was_credited_changes_nothing_whatever_it_says(stack: Stack) -> None:
+def test_a_payment_that_is_told_again_with_other_figures_changes_nothing(stack: Stack) -> None:
     player = world.seat(stack, "0")
     deposit_id = open_deposit(player)
-    assert player.deliver(json.dumps(event(deposit_id)).encode()).status == 202
+    said = event(deposit_id)
+    assert player.deliver(json.dumps(said).encode()).status == 202
     world.await_credit(player, deposit_id)
     before = player.state()
-    more = event(deposit_id, amount="700.00", payment_id="pay_other")
+    more = said | {"data": said["data"] | {"amount": "700.00"}}
     assert player.deliver(json.dumps(more).encode()).status == 202
     player.deposit("5.00")
     assert player.state() == ("12.00", before[1] + 1)
+    world.clean_audit(player)
+
+
+def test_a_second_payment_of_one_deposit_is_real_money_too_and_says_so(stack: Stack) -> None:
+    player = world.seat(stack, "0")
+    deposit_id = open_deposit(player)
+    for said in (event(deposit_id), event(deposit_id, amount="3.00")):
+        for _ in range(2):
+            assert player.deliver(json.dumps(said).encode()).status == 202
+    world.await_balance(player, "10.00")
+    shown = player.api.deposit(deposit_id)
+    assert shown["status"] == "credited"
+    assert [one["cause"] for one in shown["events"]][-1].startswith("gateway.further_payment")
     world.clean_audit(player)
 
 

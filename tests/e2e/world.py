@@ -29,6 +29,7 @@ CREDIT_SECONDS = 30.0
 FUNCTIONS = (
     *("identity", "account", "identity-staff", "mailer", "wallet", "games", "games-staff", "rounds-worker", "rounds-report"),
     *("deposits", "provider-hub88", "provider-swipe", "provider-action-batch", "payment-webhook", "payment-worker", "ledger-audit"),
+    *("paymentiq", "settlement-check"),
 )
 FINAL_SECONDS = 120.0
 # Known outcomes are final; these ask a provider to try the same call again.
@@ -127,6 +128,22 @@ def await_credit(player: Seat, deposit_id: str) -> None:
     end = time.monotonic() + CREDIT_SECONDS
     while player.api.deposit(deposit_id)["status"] != "credited":
         assert time.monotonic() < end, "the deposit was not credited in time"
+        time.sleep(0.1)
+
+
+def await_status(api: PlayerApi, deposit_id: str, status: str) -> None:
+    """Wait until a deposit is where it must be."""
+    end = time.monotonic() + CREDIT_SECONDS
+    while (shown := api.deposit(deposit_id)["status"]) != status:
+        assert time.monotonic() < end, f"the deposit is {shown} and not {status}"
+        time.sleep(0.1)
+
+
+def await_balance(player: Seat, available: str) -> None:
+    """Wait until the wallet holds so much."""
+    end = time.monotonic() + CREDIT_SECONDS
+    while (shown := player.api.wallet().available) != available:
+        assert time.monotonic() < end, f"the wallet holds {shown} and not {available}"
         time.sleep(0.1)
 
 

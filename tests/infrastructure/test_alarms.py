@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from countroom.cashier.gateways import DIALECTS
+from countroom.cashier.settlement import Difference
+from handlers import settlement_check
 from infrastructure.stages import stage_settings
 from tests.infrastructure.templates import Templates, properties, refers
 
@@ -150,12 +153,39 @@ def test_refused_and_throttled_logins_are_added_up(aws_stage: Templates) -> None
         ("LeftUndone", "account", {"what": "mail"}),
         ("LeftUndone", "account", {"what": "give_back"}),
         ("RoundsLeftOpen", "rounds-report", {}),
-        ("WebhookRejected", "payment-webhook", {"gateway": "standard"}),
-        ("SignatureRejected", "payment-webhook", {"gateway": "standard"}),
+        *(
+            (metric, service, {"gateway": gateway})
+            for gateway in ("standard", "stripe", "adyen")
+            for metric, service in (
+                ("WebhookRejected", "payment-webhook"),
+                ("SignatureRejected", "payment-webhook"),
+                ("WebhookNotKept", "payment-webhook"),
+                ("DepositFailed", "payment-worker"),
+                ("DepositReversed", "payment-worker"),
+                ("DepositPaidAgain", "payment-worker"),
+            )
+        ),
+        ("SignatureRejected", "paymentiq", {"gateway": "paymentiq"}),
+        ("WebhookRejected", "paymentiq", {"gateway": "paymentiq"}),
+        ("PaymentIqForPeople", "paymentiq", {}),
+        ("DepositsPendingTooLong", "settlement-check", {}),
+        ("SettlementFileMissing", "settlement-check", {}),
+        ("SettlementIncomplete", "settlement-check", {}),
     ],
 )
 def test_a_signal_is_watched(every_stage: Templates, metric: str, service: str, under: dict[str, str]) -> None:
     assert (metric, {"service": service, **under}) in watched(every_stage)
+
+
+def test_every_difference_with_a_gateway_is_watched(every_stage: Templates) -> None:
+    watching = {name for name, dimensions in watched(every_stage) if dimensions == {"service": "settlement-check"}}
+    assert set(settlement_check.COUNTS) == set(Difference)
+    assert set(settlement_check.COUNTS.values()) <= watching
+
+
+def test_every_gateway_that_sends_webhooks_is_watched(every_stage: Templates) -> None:
+    kept = {dimensions["gateway"] for name, dimensions in watched(every_stage) if name == "WebhookNotKept"}
+    assert kept == set(DIALECTS)
 
 
 def test_being_behind_the_ledger_is_seen(every_stage: Templates) -> None:

@@ -21,8 +21,9 @@ def test_the_sandbox_is_the_production_app_without_what_is_left_out(sandbox: Tem
     def kinds(templates: Templates) -> set[str]:
         return {resource["Type"] for resource in templates.both().values()}
 
-    # Queue policies refuse plain HTTP, which is all that the emulator speaks.
-    assert kinds(prod) - kinds(sandbox) == {"AWS::WAFv2::WebACLAssociation", "AWS::SQS::QueuePolicy"}
+    # Policies of queues and buckets refuse plain HTTP, which is all that the emulator speaks.
+    refusing = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"}
+    assert kinds(prod) - kinds(sandbox) == {"AWS::WAFv2::WebACLAssociation", *refusing}
 
 
 def test_nothing_refers_to_what_is_not_there(every_stage: Templates) -> None:

@@ -29,11 +29,14 @@ HANDLER_FILES = [
     "mailer",
     "payment_webhook",
     "payment_worker",
+    "paymentiq",
     "provider_callback",
     "rounds_report",
     "rounds_worker",
+    "settlement_check",
     "wallet",
 ]
+_SCHEDULED = {"ledger_audit", "rounds_report", "settlement_check"}
 PROVIDERS = {"action_batch", "hub88", "swipe"}
 
 
@@ -221,9 +224,7 @@ def test_every_reserved_share_names_a_function(prod: Templates) -> None:
 
 def test_what_is_invoked_asynchronously_has_a_failure_destination(every_stage: Templates) -> None:
     """That is what a schedule starts: failures of the function and of the delivery end in one queue, one for each."""
-    scheduled = {
-        name for name, function in every_stage.functions().items() if handler_file(function) in {"ledger_audit", "rounds_report"}
-    }
+    scheduled = {name for name, function in every_stage.functions().items() if handler_file(function) in _SCHEDULED}
     aliases = every_stage.of_type("AWS::Lambda::Alias")
     ends: dict[str, set[str]] = {}
     for one in every_stage.of_type("AWS::Lambda::EventInvokeConfig").values():
@@ -240,9 +241,9 @@ def test_what_is_invoked_asynchronously_has_a_failure_destination(every_stage: T
         assert every_stage.both()[next(iter(ends[function]))]["Type"] == "AWS::SQS::Queue"
 
 
-def test_the_rounds_are_reported_every_hour_and_the_ledger_audited_every_night(every_stage: Templates) -> None:
+def test_rounds_are_reported_and_settlements_compared_every_hour_and_the_ledger_audited_every_night(every_stage: Templates) -> None:
     times = {properties(one)["ScheduleExpression"] for one in every_stage.of_type("AWS::Scheduler::Schedule").values()}
-    assert times == {"cron(0 3 * * ? *)", "cron(17 * * * ? *)"}
+    assert times == {"cron(0 3 * * ? *)", "cron(17 * * * ? *)", "cron(42 * * * ? *)"}
 
 
 def test_the_ledgers_stream_is_worked_off_with_bounds_and_nothing_is_dropped_in_silence(every_stage: Templates) -> None:

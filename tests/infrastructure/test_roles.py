@@ -1,6 +1,8 @@
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from countroom.cashier import settlement_shelf as shelf
 from countroom.identity.vault import Holds
 from infrastructure.stages import stage_settings
 from tests.infrastructure.roles import actions_at, actions_of, exported, handler_of, role_of, statements_of
@@ -31,6 +33,7 @@ def test_only_who_posts_movements_writes_the_ledger_and_records_are_never_change
         "games": {READ, PUT},
         "provider_callback": {READ, PUT},
         "payment_worker": {READ, PUT},
+        "paymentiq": {READ, PUT},
         "wallet": {READ},
         "deposits": {READ},
         "games_staff": {READ},
@@ -160,6 +163,7 @@ def test_queues_are_filled_and_worked_off_by_those_they_are_for(every_stage: Tem
         ("account", "Mails"): {"sqs:SendMessage"},
         ("mailer", "Mails"): {"sqs:ReceiveMessage"},
         ("payment_webhook", "Payments"): {"sqs:SendMessage"},
+        ("settlement_check", "SettlementFailures"): {"sqs:SendMessage"},
         ("payment_worker", "Payments"): {"sqs:ReceiveMessage"},
         ("ledger_audit", "AuditFailures"): {"sqs:SendMessage"},
         ("rounds_worker", "RoundsFailures"): {"sqs:SendMessage"},
@@ -185,7 +189,8 @@ def test_a_provider_reads_its_own_secret_and_no_other(every_stage: Templates) ->
         "provider-swipe": {"SwipeSecret"},
         "provider-action-batch": {"ActionBatchSecret"},
         "games": {"Hub88Secret", "SwipeSecret", "ActionBatchSecret"},
-        "payment-webhook": {"StandardGatewaySecret"},
+        "payment-webhook": {"StandardGatewaySecret", "StripeGatewaySecret", "AdyenGatewaySecret"},
+        "paymentiq": {"PaymentiqSecret"},
     }
 
 
@@ -200,8 +205,37 @@ def test_support_and_games_staff_may_invoke_their_function_and_nothing_else(ever
         assert properties(every_stage.both()[role])["MaxSessionDuration"] == 3600
 
 
-def test_the_webhook_cannot_touch_a_table(every_stage: Templates) -> None:
-    assert not any(action.startswith("dynamodb:") for action in actions_of(every_stage, "payment_webhook"))
+def test_who_takes_in_webhooks_can_add_raw_events_and_read_or_change_nothing(every_stage: Templates) -> None:
+    assert table_uses(every_stage, "RawEvents") == {"payment_webhook": {PUT}}
+    used = {action for action in actions_of(every_stage, "payment_webhook") if action.startswith("dynamodb:")}
+    assert used == {"dynamodb:PutItem"}
+
+
+def test_deposits_are_changed_by_who_credits_them_alone(every_stage: Templates) -> None:
+    assert table_uses(every_stage, "Cashier") == {
+        "deposits": {READ, PUT},
+        "payment_worker": {READ, PUT, UPDATE},
+        "paymentiq": {READ, PUT, UPDATE},
+        "settlement_check": {READ},
+    }
+
+
+def test_the_settlement_check_reads_files_writes_reports_and_can_do_nothing_else(every_stage: Templates) -> None:
+    (check,) = [one for one in every_stage.functions().values() if handler_of(one) == "settlement_check"]
+    uses = {}
+    for statement in statements_of(every_stage, role_of(check)):
+        for action in listed(statement["Action"]):
+            if action.startswith("s3:"):
+                uses[action] = (re.findall(r"/(\w+)/\*", str(statement["Resource"])), statement.get("Condition"))
+    assert uses == {
+        "s3:ListBucket": ([], {"StringLike": {"s3:prefix": [f"{shelf.FILES}/*", f"{shelf.REPORTS}/*"]}}),
+        "s3:GetObject": ([shelf.REPORTS, shelf.FILES], None),
+        "s3:PutObject": ([shelf.REPORTS], None),
+    }
+    used = {action for action in actions_at(every_stage, check) if action.startswith("dynamodb:")}
+    assert used == {"dynamodb:GetItem", "dynamodb:Query"}
+    others = [one for one in every_stage.functions().values() if one is not check]
+    assert not any(action.startswith("s3:") for one in others for action in actions_at(every_stage, one))
 
 
 def test_the_audit_and_the_auditor_change_nothing(every_stage: Templates) -> None:

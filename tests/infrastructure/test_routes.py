@@ -53,6 +53,7 @@ CALLBACK_ROUTES = {
     "POST /v1/action_batch/{proxy+}": "action_batch",
     "GET /v1/action_batch/health": "action_batch",
     "POST /v1/payments/{gateway}": "payment-webhook",
+    "POST /v1/paymentiq/{action}": "paymentiq",
 }
 OUTPUTS = {
     "PlayerApiUrl",
@@ -67,6 +68,12 @@ OUTPUTS = {
     "SwipeSecretArn",
     "ActionBatchSecretArn",
     "StandardGatewaySecretArn",
+    "StripeGatewaySecretArn",
+    "AdyenGatewaySecretArn",
+    "PaymentiqSecretArn",
+    "RawEventsTableName",
+    "SettlementBucketName",
+    "SettlementFunctionName",
     "AuditFunctionName",
     "AuditorRoleArn",
     "SupportFunctionName",

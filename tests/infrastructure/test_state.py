@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
 
+from countroom.cashier import store
 from infrastructure import application
 from infrastructure.stages import STAGE_NAMES, stage_settings
 from tests.infrastructure.conftest import WITHOUT_BUNDLING
@@ -17,6 +18,8 @@ STATEFUL = (
     "AWS::DynamoDB::Table",
     "AWS::DynamoDB::GlobalTable",
     "AWS::KMS::Key",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
     "AWS::SecretsManager::Secret",
     "AWS::SES::ConfigurationSet",
     "AWS::SES::EmailIdentity",
@@ -35,7 +38,7 @@ def table(templates: Templates, prefix: str) -> Any:
 def test_what_must_survive_lies_in_the_state_stack_and_nothing_else_does(every_stage: Templates) -> None:
     assert {resource["Type"] for resource in every_stage.state["Resources"].values()} <= set(STATEFUL)
     assert not {resource["Type"] for resource in every_stage.service["Resources"].values()} & set(STATEFUL)
-    assert len(every_stage.of_type("AWS::DynamoDB::Table")) == 6
+    assert len(every_stage.of_type("AWS::DynamoDB::Table")) == 7
 
 
 def test_tables_on_aws_cannot_be_lost(aws_stage: Templates) -> None:
@@ -46,7 +49,9 @@ def test_tables_on_aws_cannot_be_lost(aws_stage: Templates) -> None:
 
 
 def test_keys_secrets_queues_and_the_mail_domain_on_aws_outlive_their_stack(aws_stage: Templates) -> None:
-    kept = aws_stage.of_type("AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::SQS::Queue", "AWS::SES::EmailIdentity")
+    kept = aws_stage.of_type(
+        "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::SQS::Queue", "AWS::SES::EmailIdentity", "AWS::S3::Bucket"
+    )
     for resource in kept.values():
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
@@ -79,16 +84,32 @@ def test_the_ledger_has_its_shape(every_stage: Templates) -> None:
     assert "TimeToLiveSpecification" not in ledger, "records are for ever"
 
 
-@pytest.mark.parametrize("prefix", ["Players", "Games", "Cashier"])
+@pytest.mark.parametrize("prefix", ["Players", "Games", "Cashier", "RawEvents"])
 def test_the_other_tables_have_theirs(every_stage: Templates, prefix: str) -> None:
     found = table(every_stage, prefix)
     assert key_schema(found) == [("pk", "HASH"), ("sk", "RANGE")]
     assert found["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
 
-def test_deposits_are_found_by_player(every_stage: Templates) -> None:
-    (index,) = table(every_stage, "Cashier")["GlobalSecondaryIndexes"]
-    assert (index["IndexName"], key_schema(index)) == ("by_player", [("player_id", "HASH"), ("created_at", "RANGE")])
+def test_deposits_are_found_by_player_and_by_gateway(every_stage: Templates) -> None:
+    indexes = {index["IndexName"]: key_schema(index) for index in table(every_stage, "Cashier")["GlobalSecondaryIndexes"]}
+    assert indexes == {
+        store.INDEX: [("player_id", "HASH"), ("created_at", "RANGE")],
+        store.GATEWAY_INDEX: [("gateway", "HASH"), ("created_at", "RANGE")],
+    }
+
+
+def test_settlement_files_are_private_encrypted_and_never_written_over(every_stage: Templates) -> None:
+    (bucket,) = [properties(one) for one in every_stage.of_type("AWS::S3::Bucket").values()]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert "DataKey" in str(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"])
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    (kept,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert kept["NoncurrentVersionExpiration"] == {"NoncurrentDays": 365}
+    assert "ExpirationInDays" not in kept, "files and reports themselves are kept"
 
 
 def test_who_is_in_never_expires(every_stage: Templates) -> None:
@@ -186,8 +207,9 @@ def test_stages_do_not_share_a_mail_domain() -> None:
 def test_no_secret_has_a_value_in_the_template(every_stage: Templates) -> None:
     secrets = every_stage.of_type("AWS::SecretsManager::Secret").values()
     names = {properties(secret)["Name"] for secret in secrets}
-    parties = ("provider/hub88", "provider/swipe", "provider/action-batch", "gateway/standard")
-    assert names == {f"countroom/{every_stage.stage}/{party}" for party in parties}
+    parties = ("provider/hub88", "provider/swipe", "provider/action-batch")
+    gateways = ("gateway/standard", "gateway/stripe", "gateway/adyen", "gateway/paymentiq")
+    assert names == {f"countroom/{every_stage.stage}/{party}" for party in (*parties, *gateways)}
     for secret in secrets:
         assert "SecretString" not in properties(secret)
         assert properties(secret)["GenerateSecretString"]["GenerateStringKey"] == "filler"

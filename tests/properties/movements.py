@@ -12,6 +12,7 @@ from countroom.ledger.movements import (
     BonusGranted,
     Capture,
     Deposit,
+    DepositReturned,
     DepositReversal,
     Hold,
     LimitKind,
@@ -59,7 +60,8 @@ play: st.SearchStrategy[Movement] = st.one_of(
 )
 payments: st.SearchStrategy[Movement] = st.one_of(
     st.builds(Deposit, deposits, players, euros, sums),
-    st.builds(DepositReversal, captures, players, euros, sums, deposits),
+    st.builds(DepositReversal, captures, players, euros, sums, st.one_of(deposits, house)),
+    st.builds(DepositReturned, house, players, euros, sums, captures),
     st.builds(Hold, holds, players, euros, sums),
     st.builds(Capture, captures, players, holds),
     st.builds(Release, house, players, holds),

@@ -55,6 +55,7 @@ def no(reason: Reason) -> Verdict:
 TOTAL_OF: Final = {
     Kind.DEPOSIT: ("deposited", 1),
     Kind.DEPOSIT_REVERSAL: ("deposited", 1),
+    Kind.DEPOSIT_RETURNED: ("deposited", 1),
     Kind.CAPTURE: ("withdrawn", -1),
     Kind.PAYOUT_RETURNED: ("withdrawn", -1),
     Kind.BET: ("staked", -1),

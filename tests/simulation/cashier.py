@@ -1,6 +1,7 @@
 """What happens at the cashier and behind it, in bursts that overlap: registrations, deposits, withdrawals, bonuses, staff."""
 
 from dataclasses import replace
+from random import Random
 
 from countroom.ledger.movements import (
     Adjustment,
@@ -10,6 +11,7 @@ from countroom.ledger.movements import (
     BonusGranted,
     Capture,
     Deposit,
+    DepositReturned,
     DepositReversal,
     Hold,
     LimitKind,
@@ -83,6 +85,20 @@ def pay_in(draft: Draft) -> None:
         for _ in range(rng.randint(1, 2)):
             back = DepositReversal(draft.name(GATEWAY, "cb"), one.player_id, one.money[0], one.money[1], one.reference)
             draft.post(back, draft.near(60))
+        given_back(draft, one, back)
+
+
+def given_back(draft: Draft, one: Movement, back: DepositReversal) -> None:
+    """What a chargeback took is given back, perhaps twice at once, and taken again. Its dice are its own."""
+    kept, draft.rng = draft.rng, Random(back.reference.text)  # noqa: S311 - a seeded schedule, no secret
+    if draft.rng.random() < 0.6:
+        code, amount = back.money
+        returned = DepositReturned(draft.name(GATEWAY, "rt"), one.player_id, code, amount, back.reference)
+        for _ in range(draft.rng.randint(1, 2)):
+            draft.post(returned, SECOND + draft.near(60))
+        again = replace(back, reference=draft.name(GATEWAY, "cb"), deposit=returned.reference)
+        draft.post(again, 2 * SECOND + draft.near(60))
+    draft.rng = kept
 
 
 def pay_out(draft: Draft) -> None:

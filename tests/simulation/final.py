@@ -56,10 +56,13 @@ def _markers(model: Model, names: dict[str, Record]) -> None:
     for name, record in names.items():
         resolves = record.outcome is Outcome.APPLIED and record.kind in _RESOLVING
         if resolves and record.related:
-            require(resolved.get(record.related.text) == name, "a record resolves without its marker", name)
+            marked = resolved.get(record.related.text, "")
+            parts = record.kind is Kind.DEPOSIT_REVERSAL  # a deposit may be taken back in parts, of which the first marks it
+            fits = names[marked].kind is record.kind if parts and marked in names else marked == name
+            require(fits, "a record resolves without its marker", name)
 
 
-_RESOLVING = {Kind.ROLLBACK, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED, Kind.DEPOSIT_REVERSAL}
+_RESOLVING = {Kind.ROLLBACK, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED, Kind.DEPOSIT_REVERSAL, Kind.DEPOSIT_RETURNED}
 
 
 def _holds(wallets: dict[str, Wallet], names: dict[str, Record], resolved: set[str]) -> None:

@@ -13,7 +13,7 @@ from tests.simulation.accounts import TOTAL_OF, Account, Seen, Verdict, no, roll
 
 MAX: Final = 10**21
 _MUST_BE_SOME: Final = frozenset(
-    {"deposit", "deposit_reversal", "hold", "bonus_granted", "bonus_converted", "bonus_forfeited", "adjustment"}
+    {"deposit", "deposit_reversal", "deposit_returned", "hold", "bonus_granted", "bonus_converted", "bonus_forfeited", "adjustment"}
 )
 WRITTEN_DOWN: Final = frozenset(
     {
@@ -193,10 +193,19 @@ class Oracle:
         return Verdict(cash=movement.amount)
 
     def _deposit_reversal(self, _account: Account, movement: Any, _now_ms: int) -> Verdict:
-        found = self._open(movement, movement.deposit.text, Kind.DEPOSIT)
+        name = movement.deposit.text
+        target = self._target(movement, name, Kind.DEPOSIT, Kind.DEPOSIT_RETURNED)
+        if isinstance(target, Reason):
+            return no(target)
+        if target.verdict.outcome is not Outcome.APPLIED or movement.amount > target.verdict.amount:
+            return no(Reason.REFERENCE_MISMATCH)
+        return Verdict(cash=-movement.amount, resolves=name not in self.resolved)
+
+    def _deposit_returned(self, _account: Account, movement: Any, _now_ms: int) -> Verdict:
+        found = self._open(movement, movement.reversal.text, Kind.DEPOSIT_REVERSAL)
         if isinstance(found, Reason):
             return no(found)
-        return Verdict(cash=-movement.amount, resolves=True) if movement.amount <= found else no(Reason.REFERENCE_MISMATCH)
+        return Verdict(cash=movement.amount, resolves=True) if movement.amount <= found else no(Reason.REFERENCE_MISMATCH)
 
     def _hold(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
         if account.status in {Status.BLOCKED, Status.CLOSED}:
@@ -232,7 +241,7 @@ class Oracle:
     def _adjustment(self, _account: Account, movement: Any, _now_ms: int) -> Verdict:
         return Verdict(cash=movement.amount)
 
-    def _target(self, movement: Movement, name: str, kind: Kind) -> Seen | Reason:
+    def _target(self, movement: Movement, name: str, *kinds: Kind) -> Seen | Reason:
         target = self.seen.get(name)
         if target is None:
             return Reason.REFERENCE_UNKNOWN
@@ -240,7 +249,7 @@ class Oracle:
             return Reason.REFERENCE_MISMATCH
         if target.kind is None:
             return Reason.ROLLED_BACK
-        return target if target.kind is kind else Reason.REFERENCE_MISMATCH
+        return target if target.kind in kinds else Reason.REFERENCE_MISMATCH
 
     def _open(self, movement: Movement, name: str, kind: Kind) -> int | Reason:
         """The amount of an applied movement that nothing has resolved."""

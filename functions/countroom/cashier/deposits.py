@@ -1,14 +1,10 @@
-"""What a deposit is and how it may change. Pure.
-
-The graph is drawn so that it has one order: wherever two events of one deposit disagree, one of them lies further along it, and the
-further one stands, whichever came first. That is why events that come twice, late or shuffled end in the same state.
-"""
+"""What a deposit is and which states may follow which. How events lead through them is in `life`. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 ID_PREFIX: Final = "dep_"
 ID_LENGTH: Final = 20  # characters of lower-case base32 after the prefix: 100 bits, so an id cannot be guessed
@@ -40,25 +36,22 @@ class Actor(StrEnum):
     HOUSE = "house"
 
 
-class NoEffectReason(StrEnum):
-    """Why a change that was asked for changes nothing and is no error."""
+class Booking(StrEnum):
+    """What of a deposit moves money, each at most once for a payment and a case (a chargeback's or refund's name)."""
 
-    ALREADY_THERE = "already_there"
-    BEHIND = "behind"  # the deposit has passed this state: the event is late
-
-
-class RefusalReason(StrEnum):
-    """Why a change is refused."""
-
-    STEP_MISSING = "step_missing"  # a state in between has not been seen; the event that brings it may still arrive
-    OTHER_PAYMENT = "other_payment"  # the deposit was credited by another payment, or by this one with other figures
-    WRONG_CURRENCY = "wrong_currency"  # the gateway moved a currency which the deposit, and so the wallet, does not hold
+    PAYMENT = "payment"
+    REFUND = "refund"
+    UNSETTLED = "unsettled"  # the funds never settled
+    CHARGEBACK = "chargeback"
+    CHARGEBACK_REVERSED = "chargeback_reversed"
+    SECOND_CHARGEBACK = "second_chargeback"
 
 
 _S = DepositStatus
 
 # An edge means "may follow directly". A payment that succeeds late has moved money, so it is booked although the deposit had
 # failed, expired or been cancelled; the gateway's word (failed) replaces the house's own guess (expired) and the player's wish.
+# A payment may be taken back in several parts or cases, so after one that was returned another may follow.
 NEXT: Final[Mapping[DepositStatus, frozenset[DepositStatus]]] = MappingProxyType(
     {
         _S.CREATED: frozenset({_S.REQUIRES_ACTION, _S.PENDING, _S.EXPIRED, _S.CANCELLED, _S.FAILED, _S.CREDITED}),
@@ -69,8 +62,8 @@ NEXT: Final[Mapping[DepositStatus, frozenset[DepositStatus]]] = MappingProxyType
         _S.FAILED: frozenset({_S.CREDITED}),
         _S.CREDITED: frozenset({_S.SETTLED, _S.REVERSED}),
         _S.SETTLED: frozenset({_S.REVERSED}),
-        _S.REVERSED: frozenset({_S.CHARGEBACK_REVERSED}),
-        _S.CHARGEBACK_REVERSED: frozenset({_S.SECOND_CHARGEBACK}),
+        _S.REVERSED: frozenset({_S.CHARGEBACK_REVERSED, _S.SECOND_CHARGEBACK}),
+        _S.CHARGEBACK_REVERSED: frozenset({_S.REVERSED, _S.SECOND_CHARGEBACK}),
         _S.SECOND_CHARGEBACK: frozenset(),
     }
 )
@@ -85,34 +78,29 @@ STATUS_TEXT: Final[Mapping[DepositStatus, str]] = MappingProxyType(
         _S.FAILED: "The payment did not go through. No money was added; you can try again or use another method.",
         _S.CREDITED: "The money is in your wallet.",
         _S.SETTLED: "The money is in your wallet and the payment is fully settled.",
-        _S.REVERSED: "The payment was taken back by your bank or the payment service, so the amount left your wallet again.",
+        _S.REVERSED: "The payment, or a part of it, was taken back, so that amount left your wallet. The steps below say why.",
         _S.CHARGEBACK_REVERSED: "The payment that had been taken back was returned, and the amount is in your wallet again.",
         _S.SECOND_CHARGEBACK: "The payment was taken back a second time, so the amount left your wallet again.",
     }
 )
 
 
-def _descendants(status: DepositStatus) -> frozenset[DepositStatus]:
-    found: set[DepositStatus] = set()
-    for following in NEXT[status]:
-        found |= {following} | _descendants(following)
-    return frozenset(found)
-
-
-AFTER: Final[Mapping[DepositStatus, frozenset[DepositStatus]]] = MappingProxyType(
-    {status: _descendants(status) for status in DepositStatus}
-)
-"""Every state that may lie after a state, directly or over others."""
+UNPAID: Final = (_S.CREATED, _S.REQUIRES_ACTION, _S.PENDING, _S.EXPIRED, _S.CANCELLED, _S.FAILED)
+"""The states before any money has moved, in their one order: of two that are heard of, the later in this row stands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step in a deposit's life: when (epoch ms), to what, why, and who caused it."""
+    """One step in a deposit's life: when (epoch ms), to what, why, and who caused it.
+
+    `record` is the ledger's transaction id of the money that moved with it, '' where none did.
+    """
 
     at_ms: int
     status: DepositStatus
     cause: str
     actor: Actor
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +113,36 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """What a gateway has said about money, booked or waiting for what has to come before it.
+
+    `payment` is as the gateway said it: the payment's id and the amount of this fact (0: all of it). `record` is the ledger's
+    transaction id, '' while it waits; `booked` is what moved then, in nanos.
+    """
+
+    booking: Booking
+    payment: Payment
+    case_id: str = ""
+    record: str = ""
+    booked: int = 0
+
+    @property
+    def key(self) -> tuple[Booking, str, str]:
+        """What it is about: there is one fact for each."""
+        return self.booking, self.payment.payment_id, self.case_id
+
+    @property
+    def is_booked(self) -> bool:
+        """Whether its money has moved."""
+        return self.record != ""
+
+
+@dataclass(frozen=True, slots=True)
 class Deposit:
-    """One deposit. `amount` (nanos) is what the player asked for; `payment` is what was booked, once it was."""
+    """One deposit. `amount` (nanos) is what the player asked for; `facts` are all that the gateway has said about money, by key.
+
+    `settled`: the gateway has said that the funds arrived, perhaps before anything else.
+    """
 
     deposit_id: str
     player_id: str
@@ -135,7 +151,8 @@ class Deposit:
     amount: int
     status: DepositStatus
     changes: tuple[Change, ...]
-    payment: Payment | None = None
+    facts: tuple[Fact, ...] = ()
+    settled: bool = False
 
     @property
     def version(self) -> int:
@@ -150,74 +167,31 @@ class Deposit:
     @property
     def is_credited(self) -> bool:
         """Whether the money was booked at some time, even if it was taken back since."""
-        return self.status is _S.CREDITED or self.status in AFTER[_S.CREDITED]
+        return self.status not in UNPAID
 
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that credited the deposit, the first where there were several; None before."""
+        paid = [fact for fact in self.facts if fact.booking is Booking.PAYMENT and fact.is_booked]
+        first = next((fact for fact in paid if fact.record == self.deposit_id), paid[0] if paid else None)
+        return first.payment if first else None
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The change was made; `deposit` is the deposit after it."""
+    @property
+    def credited(self) -> int:
+        """What all payments together brought, in nanos."""
+        return sum(fact.booked for fact in self.facts if fact.booking is Booking.PAYMENT)
 
-    deposit: Deposit
-
-
-@dataclass(frozen=True, slots=True)
-class NoEffect:
-    """The change is a repeat or stale; the deposit stays as it is."""
-
-    reason: NoEffectReason
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The change is not made; `retry_may_change` says whether a later try can succeed, else people must look."""
-
-    reason: RefusalReason
-    retry_may_change: bool
-
-
-Transition: TypeAlias = Applied | NoEffect | Refused
+    @property
+    def taken_back(self) -> int:
+        """What left the wallet again and has not been returned, in nanos."""
+        signs = {Booking.PAYMENT: 0, Booking.CHARGEBACK_REVERSED: -1}
+        return sum(signs.get(fact.booking, 1) * fact.booked for fact in self.facts)
 
 
 def open_deposit(deposit_id: str, player_id: str, gateway: str, currency: str, amount: int, at_ms: int) -> Deposit:
     """Make a new deposit of `amount` nanos, asked for by the player at `at_ms`."""
     first = Change(at_ms, DepositStatus.CREATED, "player.request", Actor.PLAYER)
     return Deposit(deposit_id, player_id, gateway, currency, amount, DepositStatus.CREATED, (first,))
-
-
-def move(deposit: Deposit, change: Change) -> Transition:
-    """Make a change that moves no money into the deposit; for a credit see `credit`.
-
-    Raises ValueError when asked to credit: that needs to know which payment.
-    """
-    if change.status is DepositStatus.CREDITED:
-        raise ValueError("a credit names its payment: use credit()")
-    return _move(deposit, change)
-
-
-def credit(deposit: Deposit, payment: Payment, change: Change) -> Transition:
-    """Credit the deposit, now that the gateway has moved money for it.
-
-    What the gateway moved is what counts, even where it differs from what was asked for (PaymentIQ's rule for `transfer`). Only one
-    payment can credit a deposit. A second one is real money too, but not of this deposit: it is refused and left to people.
-    """
-    if payment.currency != deposit.currency:
-        return Refused(RefusalReason.WRONG_CURRENCY, retry_may_change=False)
-    if deposit.is_credited and payment != deposit.payment:
-        return Refused(RefusalReason.OTHER_PAYMENT, retry_may_change=False)
-    verdict = _move(deposit, replace(change, status=DepositStatus.CREDITED))
-    if isinstance(verdict, Applied):
-        return Applied(replace(verdict.deposit, payment=payment))
-    return verdict
-
-
-def _move(deposit: Deposit, change: Change) -> Transition:
-    if change.status is deposit.status:
-        return NoEffect(NoEffectReason.ALREADY_THERE)
-    if deposit.status in AFTER[change.status]:
-        return NoEffect(NoEffectReason.BEHIND)
-    if change.status not in NEXT[deposit.status]:
-        return Refused(RefusalReason.STEP_MISSING, retry_may_change=True)
-    return Applied(replace(deposit, status=change.status, changes=(*deposit.changes, change)))
 
 
 def is_deposit_id(text: str) -> bool:

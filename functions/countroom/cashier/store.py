@@ -1,30 +1,28 @@
-"""How the cashier's items lie in DynamoDB. No other file spells their keys and attributes.
-
-- `DEPOSIT#<deposit id>`, `DEPOSIT`: one deposit; `player_id` and `created_at` put it into the index by_player
-- `PAYMENT#<gateway>#<payment id>`, `PAYMENT`: which deposit a payment has paid; in no index, never expires
-- `REQUEST#<caller>`, `<key>`: the record of a finished request (see `idempotency`); in no index, never expires
-"""
+"""The cashier's table: deposits, payments, events that came early, and the requests that opened deposits. See `items`."""
 
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
-from countroom.cashier.deposits import Actor, Change, Deposit, DepositStatus, Payment, is_deposit_id
+from countroom.cashier import items
+from countroom.cashier.deposits import Booking, Deposit, Fact, is_deposit_id
+from countroom.cashier.gateways.dialect import PaymentEvent
 from countroom.cashier.idempotency import Answer, Claim, Entry
+from countroom.cashier.items import Item
+from countroom.cashier.matters import Matter
 from countroom.times import to_iso
 
-Item: TypeAlias = dict[str, Any]
-"""An item or a transaction's part in DynamoDB's own JSON."""
-
 INDEX: Final = "by_player"
+GATEWAY_INDEX: Final = "by_gateway"
 PAGE_MAX: Final = 100
-_DEPOSIT_SORT_KEY: Final = "DEPOSIT"
-_PAYMENT_SORT_KEY: Final = "PAYMENT"
+_NO_ANSWER: Final = (BotoCoreError, ResponseParserError)  # an answer that was cut short comes as the second
 _IS_NEW: Final = "attribute_not_exists(pk)"
 _IS_UNCHANGED: Final = "#version = :expected"
 _CURSOR: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z) (dep_[a-z2-7]{20})", re.ASCII)
@@ -63,13 +61,13 @@ class CashierStore:
 
     def get(self, deposit_id: str) -> Deposit | None:
         """Find one deposit, read strongly. Raises StoreUnavailable."""
-        item = self._read(_deposit_key(deposit_id))
-        return _to_deposit(item) if item else None
+        item = self._read(items.deposit_key(deposit_id))
+        return items.deposit_of(item) if item else None
 
     def find_request(self, claim: Claim) -> Entry | None:
         """Find what is kept of the request that its caller made before under its key, read strongly. Raises StoreUnavailable."""
-        item = self._read(_request_key(claim))
-        return _to_entry(item) if item else None
+        item = self._read(items.request_key(claim))
+        return items.entry_of(item) if item else None
 
     def create(self, deposit: Deposit, claim: Claim, answer: Answer) -> Creation | Entry:
         """Write a new deposit and the record of its request together, or neither.
@@ -78,12 +76,12 @@ class CashierStore:
         said of it too when it landed. Raises StoreUnavailable.
         """
         parts = [
-            {"Put": {"TableName": self._table, "Item": _from_deposit(deposit), "ConditionExpression": _IS_NEW}},
-            {"Put": {"TableName": self._table, "Item": _from_request(claim, answer), "ConditionExpression": _IS_NEW}},
+            {"Put": {"TableName": self._table, "Item": items.deposit_item(deposit), "ConditionExpression": _IS_NEW}},
+            {"Put": {"TableName": self._table, "Item": items.request_item(claim, answer), "ConditionExpression": _IS_NEW}},
         ]
         try:
             self._client.transact_write_items(TransactItems=parts)
-        except (BotoCoreError, ClientError) as error:
+        except (ClientError, *_NO_ANSWER) as error:
             return self._after_failed_create(error, claim, answer)
         return Creation.CREATED
 
@@ -97,36 +95,60 @@ class CashierStore:
         # The answer names the deposit, whose id is new: the same answer means that this very attempt had landed.
         return Creation.CREATED if found.answer == answer else found
 
-    def credit(self, before: Deposit, after: Deposit, payment: Payment) -> list[Item]:
-        """Give the parts that go into the ledger's transaction with a credit, to be cancelled with it or to cancel it.
+    def booking(self, before: Deposit, after: Deposit, fact: Fact, matter: Matter | None) -> list[Item]:
+        """Give the parts that go into the ledger's transaction with a fact's money, to be cancelled with it or to cancel it.
 
-        They do when the deposit is no longer as in `before`, or the payment has paid another one.
+        They do when the deposit is no longer as in `before`, or the payment has paid another one. `matter` is told to staff.
         """
-        paid = {**_payment_key(before.gateway, payment.payment_id), "deposit_id": {"S": before.deposit_id}}
-        claim = {
-            "TableName": self._table,
-            "Item": paid,
-            "ConditionExpression": f"{_IS_NEW} OR deposit_id = :deposit",  # its own claim may have outlived a restored deposit
-            "ExpressionAttributeValues": {":deposit": {"S": before.deposit_id}},
-        }
-        return [{"Update": self._change(before, after)}, {"Put": claim}]
+        parts: list[Item] = [{"Update": self._change(before, after)}]
+        if fact.booking is Booking.PAYMENT:
+            paid = {**items.payment_key(before.gateway, fact.payment.payment_id), "deposit_id": {"S": before.deposit_id}}
+            claim = {
+                "TableName": self._table,
+                "Item": paid,
+                "ConditionExpression": f"{_IS_NEW} OR deposit_id = :deposit",  # its own claim may have outlived a restored deposit
+                "ExpressionAttributeValues": {":deposit": {"S": before.deposit_id}},
+            }
+            parts.append({"Put": claim})
+        if matter is not None:
+            parts.append({"Put": {"TableName": self._table, "Item": items.matter_item(matter)}})
+        return parts
 
-    def catch_up(self, before: Deposit, after: Deposit, payment: Payment) -> bool:
-        """Write what goes with a credit that the ledger holds already; False when it was there. Raises StoreUnavailable."""
+    def keep_early(self, gateway: str, event: PaymentEvent) -> None:
+        """Keep an event whose payment has paid no deposit yet, once however often it comes. Raises StoreUnavailable."""
+        kept = {"M": items.event_item(event)}
         try:
-            self._client.transact_write_items(TransactItems=self.credit(before, after, payment))
+            self._client.update_item(
+                TableName=self._table,
+                Key=items.early_key(gateway, event.payment.payment_id),
+                UpdateExpression="SET #event = :event",
+                ExpressionAttributeNames={"#event": items.EARLY_PREFIX + items.event_digest(event)},
+                ExpressionAttributeValues={":event": kept},
+            )
+        except (ClientError, *_NO_ANSWER) as error:
+            raise StoreUnavailable("an early event could not be kept") from error
+
+    def early(self, gateway: str, payment_id: str) -> list[PaymentEvent]:
+        """Read the events that came before their payment had paid a deposit, read strongly. Raises StoreUnavailable."""
+        item = self._read(items.early_key(gateway, payment_id)) or {}
+        return [items.event_of(payment_id, item[name]["M"]) for name in sorted(item) if name.startswith(items.EARLY_PREFIX)]
+
+    def catch_up(self, parts: list[Item]) -> bool:
+        """Write what `booking` gave for money that the ledger holds already; False when it was there. Raises StoreUnavailable."""
+        try:
+            self._client.transact_write_items(TransactItems=parts)
         except ClientError as error:
             reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
             if "ConditionalCheckFailed" in reasons:
                 return False
             raise StoreUnavailable("a deposit could not be changed") from error
-        except BotoCoreError as error:
+        except _NO_ANSWER as error:
             raise StoreUnavailable("a deposit could not be changed") from error
         return True
 
     def paid_by(self, gateway: str, payment_id: str) -> str | None:
         """Find the deposit that a payment has paid. Raises StoreUnavailable."""
-        item = self._read(_payment_key(gateway, payment_id))
+        item = self._read(items.payment_key(gateway, payment_id))
         return str(item["deposit_id"]["S"]) if item else None
 
     def save(self, before: Deposit, after: Deposit) -> bool:
@@ -137,7 +159,7 @@ class CashierStore:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 return False
             raise StoreUnavailable("a deposit could not be changed") from error
-        except BotoCoreError as error:
+        except _NO_ANSWER as error:
             raise StoreUnavailable("a deposit could not be changed") from error
         return True
 
@@ -160,19 +182,46 @@ class CashierStore:
             query["ExclusiveStartKey"] = _start_key(player_id, cursor)
         try:
             found = self._client.query(**query)
-        except (BotoCoreError, ClientError) as error:
+        except (ClientError, *_NO_ANSWER) as error:
             raise StoreUnavailable("deposits could not be listed") from error
         if "Items" not in found:
             raise StoreUnavailable("an answer of the cashier's table was cut short")
         last = found.get("LastEvaluatedKey")
-        return Page(tuple(_to_deposit(item) for item in found["Items"]), _to_cursor(last) if last else None)
+        return Page(tuple(items.deposit_of(item) for item in found["Items"]), _to_cursor(last) if last else None)
+
+    def created_between(self, gateway: str, first_ms: int, end_ms: int) -> Iterator[Deposit]:
+        """Read a gateway's deposits that were opened from `first_ms` on and before `end_ms`, oldest first, page by page.
+
+        One that was opened or changed a moment ago may be missing or out of date. Raises StoreUnavailable.
+        """
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": GATEWAY_INDEX,
+            "KeyConditionExpression": "gateway = :gateway AND created_at BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":gateway": {"S": gateway},
+                ":first": {"S": to_iso(first_ms)},
+                ":last": {"S": to_iso(end_ms - 1)},
+            },
+        }
+        while True:  # each page moves the start on; the caller stops asking when it has no more time
+            try:
+                found = self._client.query(**query)
+            except (ClientError, *_NO_ANSWER) as error:
+                raise StoreUnavailable("deposits could not be listed") from error
+            if "Items" not in found:
+                raise StoreUnavailable("an answer of the cashier's table was cut short")
+            yield from (items.deposit_of(item) for item in found["Items"])
+            if not found.get("LastEvaluatedKey"):
+                return
+            query["ExclusiveStartKey"] = found["LastEvaluatedKey"]
 
     def _read(self, key: Item) -> Item | None:
         # What is not there is left out of the answer, so the capacity is asked for to tell that from an answer cut short.
         told = {"ConsistentRead": True, "ReturnConsumedCapacity": "TOTAL"}
         try:
             found = self._client.get_item(TableName=self._table, Key=key, **told)
-        except (BotoCoreError, ClientError) as error:
+        except (ClientError, *_NO_ANSWER) as error:
             raise StoreUnavailable("the cashier's table could not be read") from error
         if "ConsumedCapacity" not in found:
             raise StoreUnavailable("an answer of the cashier's table was cut short")
@@ -187,16 +236,24 @@ class CashierStore:
             ":expected": {"N": str(before.version)},
             ":version": {"N": str(after.version)},
             ":status": {"S": after.status.value},
-            ":change": {"L": [_from_change(after.changes[-1])]},
+            ":change": {"L": [items.change_item(after.changes[-1])]},
         }
         names = {"#status": "status", "#version": "version", "#changes": "changes"}
+        if after.facts != before.facts:
+            sets.append("#facts = :facts")
+            names["#facts"] = "facts"
+            values[":facts"] = {"L": [items.fact_item(fact) for fact in after.facts]}
+        if after.settled and not before.settled:
+            sets.append("#settled = :settled")
+            names["#settled"] = "settled"
+            values[":settled"] = {"BOOL": True}
         if after.payment is not None and before.payment is None:
             sets.append("#payment = :payment")
             names["#payment"] = "payment"
-            values[":payment"] = _from_payment(after.payment)
+            values[":payment"] = items.payment_item(after.payment)
         return {
             "TableName": self._table,
-            "Key": _deposit_key(before.deposit_id),
+            "Key": items.deposit_key(before.deposit_id),
             "UpdateExpression": "SET " + ", ".join(sets),
             "ConditionExpression": _IS_UNCHANGED,
             "ExpressionAttributeNames": names,
@@ -211,89 +268,6 @@ def _is_conflict(error: Exception) -> bool:
     reasons = error.response.get("CancellationReasons", ())
     code = error.response["Error"]["Code"]
     return code == "TransactionInProgressException" or any(reason.get("Code") == "TransactionConflict" for reason in reasons)
-
-
-def _deposit_key(deposit_id: str) -> Item:
-    return {"pk": {"S": f"DEPOSIT#{deposit_id}"}, "sk": {"S": _DEPOSIT_SORT_KEY}}
-
-
-def _payment_key(gateway: str, payment_id: str) -> Item:
-    return {"pk": {"S": f"PAYMENT#{gateway}#{payment_id}"}, "sk": {"S": _PAYMENT_SORT_KEY}}
-
-
-def _request_key(claim: Claim) -> Item:
-    return {"pk": {"S": f"REQUEST#{claim.caller}"}, "sk": {"S": claim.key}}
-
-
-def _from_request(claim: Claim, answer: Answer) -> Item:
-    return {
-        **_request_key(claim),
-        "fingerprint": {"B": claim.fingerprint},
-        "answer_status": {"N": str(answer.status)},
-        "answer_body": {"S": answer.body},
-    }
-
-
-def _to_entry(item: Item) -> Entry:
-    answer = Answer(int(item["answer_status"]["N"]), item["answer_body"]["S"])
-    return Entry(bytes(item["fingerprint"]["B"]), answer)
-
-
-def _from_deposit(deposit: Deposit) -> Item:
-    item: Item = {
-        **_deposit_key(deposit.deposit_id),
-        "deposit_id": {"S": deposit.deposit_id},
-        "player_id": {"S": deposit.player_id},
-        "created_at": {"S": to_iso(deposit.created_at_ms)},
-        "gateway": {"S": deposit.gateway},
-        "currency": {"S": deposit.currency},
-        "amount": {"N": str(deposit.amount)},
-        "status": {"S": deposit.status.value},
-        "version": {"N": str(deposit.version)},
-        "changes": {"L": [_from_change(change) for change in deposit.changes]},
-    }
-    if deposit.payment is not None:
-        item["payment"] = _from_payment(deposit.payment)
-    return item
-
-
-def _to_deposit(item: Item) -> Deposit:
-    payment = item.get("payment")
-    return Deposit(
-        deposit_id=item["deposit_id"]["S"],
-        player_id=item["player_id"]["S"],
-        gateway=item["gateway"]["S"],
-        currency=item["currency"]["S"],
-        amount=int(item["amount"]["N"]),
-        status=DepositStatus(item["status"]["S"]),
-        changes=tuple(_to_change(change["M"]) for change in item["changes"]["L"]),
-        payment=_to_payment(payment["M"]) if payment else None,
-    )
-
-
-def _from_change(change: Change) -> Item:
-    return {
-        "M": {
-            "at": {"N": str(change.at_ms)},
-            "status": {"S": change.status.value},
-            "cause": {"S": change.cause},
-            "actor": {"S": change.actor.value},
-        }
-    }
-
-
-def _to_change(item: Item) -> Change:
-    return Change(int(item["at"]["N"]), DepositStatus(item["status"]["S"]), item["cause"]["S"], Actor(item["actor"]["S"]))
-
-
-def _from_payment(payment: Payment) -> Item:
-    return {
-        "M": {"id": {"S": payment.payment_id}, "amount": {"N": str(payment.amount)}, "currency": {"S": payment.currency}},
-    }
-
-
-def _to_payment(item: Item) -> Payment:
-    return Payment(item["id"]["S"], int(item["amount"]["N"]), item["currency"]["S"])
 
 
 def _to_cursor(last: Item) -> str:
@@ -312,4 +286,4 @@ def _start_key(player_id: str, cursor: str) -> Item:
     found = _CURSOR.fullmatch(text)
     if found is None or not is_deposit_id(found.group(2)):
         raise InvalidCursor("not a cursor")
-    return {"player_id": {"S": player_id}, "created_at": {"S": found.group(1)}, **_deposit_key(found.group(2))}
+    return {"player_id": {"S": player_id}, "created_at": {"S": found.group(1)}, **items.deposit_key(found.group(2))}

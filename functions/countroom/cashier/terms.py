@@ -44,19 +44,21 @@ def _ranges(smallest: str, largest: str, codes: str) -> dict[str, Range]:
     return found
 
 
+_MONEY: Final = MappingProxyType(
+    _ranges("1.00", "10000.00", "EUR USD GBP CHF CAD AUD NZD")
+    | _ranges("10.00", "100000.00", "SEK NOK DKK PLN CZK RON BRL MXN ZAR")
+    | _ranges("100.00", "1000000.00", "INR HUF")
+    | _ranges("100", "1500000", "JPY ISK")
+    | _ranges("1000", "15000000", "KRW")
+    | _ranges("1.000", "5000.000", "KWD BHD")
+)
+_COINS: Final = MappingProxyType(_ranges("1.000000", "10000.000000", "USDT USDC") | _ranges("0.00005000", "1.00000000", "BTC"))
+
 TERMS: Final[Mapping[str, Terms]] = MappingProxyType(
     {
-        "standard": Terms(
-            MappingProxyType(
-                _ranges("1.00", "10000.00", "EUR USD GBP CHF CAD AUD NZD")
-                | _ranges("10.00", "100000.00", "SEK NOK DKK PLN CZK RON BRL MXN ZAR")
-                | _ranges("100.00", "1000000.00", "INR HUF")
-                | _ranges("100", "1500000", "JPY ISK")
-                | _ranges("1000", "15000000", "KRW")
-                | _ranges("1.000", "5000.000", "KWD BHD")
-                | _ranges("1.000000", "10000.000000", "USDT USDC")
-                | _ranges("0.00005000", "1.00000000", "BTC")
-            )
-        ),
+        "standard": Terms(MappingProxyType({**_MONEY, **_COINS})),
+        "stripe": Terms(_MONEY),
+        "adyen": Terms(_MONEY),
+        "paymentiq": Terms(_MONEY),
     }
 )

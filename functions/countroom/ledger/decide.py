@@ -16,6 +16,7 @@ from countroom.ledger.movements import (
     BonusGranted,
     Capture,
     Deposit,
+    DepositReturned,
     DepositReversal,
     Hold,
     Kind,
@@ -125,6 +126,7 @@ _NOT_ZERO: Final = frozenset(
     {
         Kind.DEPOSIT,
         Kind.DEPOSIT_REVERSAL,
+        Kind.DEPOSIT_RETURNED,
         Kind.HOLD,
         Kind.BONUS_GRANTED,
         Kind.BONUS_CONVERTED,
@@ -143,6 +145,7 @@ _RULES: Final[Mapping[type[Movement], _Rule]] = {
     Rollback: play.rollback,
     Deposit: payments.deposit,
     DepositReversal: payments.deposit_reversal,
+    DepositReturned: payments.deposit_returned,
     Hold: payments.hold,
     Capture: payments.capture,
     Release: payments.release,

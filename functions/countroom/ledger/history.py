@@ -25,7 +25,9 @@ CURSOR_CHARACTERS_MAX: Final = 400
 MONEY: Final = frozenset(Kind) - HOUSEKEEPING
 """The kinds that a player means by "transactions"."""
 
-_RESOLVABLE: Final = frozenset({Kind.BET, Kind.WIN, Kind.DEPOSIT, Kind.HOLD, Kind.CAPTURE})
+_RESOLVABLE: Final = frozenset(
+    {Kind.BET, Kind.WIN, Kind.DEPOSIT, Kind.DEPOSIT_REVERSAL, Kind.DEPOSIT_RETURNED, Kind.HOLD, Kind.CAPTURE}
+)
 _CURSOR_FORMAT: Final = 1
 _WINDOW: Final = 100
 _VERSION_MAX: Final = 10**15

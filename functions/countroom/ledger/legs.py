@@ -44,6 +44,7 @@ _FORMS: Final[Mapping[Kind, _Form]] = {
     Kind.ROLLBACK: _Form(lambda r: _play(r, 1) or _play(r, -1), "source"),
     Kind.DEPOSIT: _Form(lambda r: _only_cash(r, 1), "source"),
     Kind.DEPOSIT_REVERSAL: _Form(lambda r: _only_cash(r, -1), "source"),
+    Kind.DEPOSIT_RETURNED: _Form(lambda r: _only_cash(r, 1), "source"),
     Kind.HOLD: _Form(lambda r: (r.cash, r.bonus, r.held) == (-r.amount, 0, r.amount), ""),
     Kind.CAPTURE: _Form(lambda r: (r.cash, r.bonus, r.held) == (0, 0, -r.amount), "source"),
     Kind.RELEASE: _Form(lambda r: (r.cash, r.bonus, r.held) == (r.amount, 0, -r.amount), ""),
@@ -56,7 +57,8 @@ _FORMS: Final[Mapping[Kind, _Form]] = {
 _TARGETS: Final[Mapping[Kind, frozenset[Kind]]] = {
     Kind.WIN: frozenset({Kind.BET}),
     Kind.ROLLBACK: frozenset({Kind.BET, Kind.WIN}),
-    Kind.DEPOSIT_REVERSAL: frozenset({Kind.DEPOSIT}),
+    Kind.DEPOSIT_REVERSAL: frozenset({Kind.DEPOSIT, Kind.DEPOSIT_RETURNED}),
+    Kind.DEPOSIT_RETURNED: frozenset({Kind.DEPOSIT_REVERSAL}),
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.PAYOUT_RETURNED: frozenset({Kind.CAPTURE}),
@@ -133,6 +135,8 @@ def check_target(record: Record, target: Record) -> Iterator[Complaint]:
         yield issue, f"its amount is {record.amount}, what it is about has {target.amount}."
     if record.kind is Kind.DEPOSIT_REVERSAL and record.amount > target.amount:
         yield Issue.LEGS, f"takes back {record.amount} of a deposit of {target.amount}."
+    if record.kind is Kind.DEPOSIT_RETURNED and record.amount > target.amount:
+        yield Issue.LEGS, f"returns {record.amount} of {target.amount} that were taken back."
     if record.kind is Kind.WIN and record.round != target.round:
         yield Issue.REFERENCE, "is of another round than its bet."
     if record.kind is Kind.ROLLBACK and (record.cash, record.bonus) != (-target.cash, -target.bonus):
@@ -160,6 +164,7 @@ def totals_of(records: Iterable[Record]) -> dict[str, int]:
 _TOTALS: Final[Mapping[Kind, tuple[str, int]]] = {
     Kind.DEPOSIT: ("deposited", 1),
     Kind.DEPOSIT_REVERSAL: ("deposited", -1),
+    Kind.DEPOSIT_RETURNED: ("deposited", 1),
     Kind.CAPTURE: ("withdrawn", 1),
     Kind.PAYOUT_RETURNED: ("withdrawn", -1),
     Kind.BET: ("staked", 1),

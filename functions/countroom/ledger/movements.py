@@ -43,6 +43,7 @@ class Kind(StrEnum):
     ROLLBACK = "rollback"
     DEPOSIT = "deposit"
     DEPOSIT_REVERSAL = "deposit_reversal"
+    DEPOSIT_RETURNED = "deposit_returned"
     HOLD = "hold"
     CAPTURE = "capture"
     RELEASE = "release"
@@ -315,7 +316,10 @@ class Deposit(_Money):
 
 @dataclass(frozen=True, slots=True)
 class DepositReversal(_Money):
-    """A chargeback, refund or failed settlement of a deposit: always booked, may make the cash balance negative."""
+    """A chargeback, refund or failed settlement of a deposit: always booked, may make the cash balance negative.
+
+    `deposit` is what is taken back, a deposit or one that was returned. It may be taken back in several parts, each under its name.
+    """
 
     deposit: Reference
     kind = Kind.DEPOSIT_REVERSAL
@@ -324,6 +328,19 @@ class DepositReversal(_Money):
     def related(self) -> Reference | None:
         """The deposit."""
         return self.deposit
+
+
+@dataclass(frozen=True, slots=True)
+class DepositReturned(_Money):
+    """What a reversal took, or a part of it, was given back, once: a chargeback that was decided for the house."""
+
+    reversal: Reference
+    kind = Kind.DEPOSIT_RETURNED
+
+    @property
+    def related(self) -> Reference | None:
+        """The reversal."""
+        return self.reversal
 
 
 @dataclass(frozen=True, slots=True)

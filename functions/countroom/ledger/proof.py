@@ -17,8 +17,10 @@ from countroom.ledger.records import Outcome, Record
 from countroom.ledger.stored import Books, key_text, read
 from countroom.ledger.wallet import NO_HASH
 
-RESOLVING: Final = frozenset({Kind.ROLLBACK, Kind.DEPOSIT_REVERSAL, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED})
-"""Kinds that, applied, leave the one marker on the record that they are about."""
+RESOLVING: Final = frozenset(
+    {Kind.ROLLBACK, Kind.DEPOSIT_REVERSAL, Kind.DEPOSIT_RETURNED, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED}
+)
+"""Kinds that, applied, leave the one marker on the record that they are about; of the parts of a deposit taken back, the first."""
 
 
 def prove(player_id: str, stored: Iterable[items.Item], anchor: Anchor | None = None) -> Books:
@@ -151,7 +153,7 @@ def _markers(books: Books) -> Iterator[Finding]:
     """Check that every reversal and resolution has its marker, every marker its record, and no record two of them."""
     resolvers = _resolvers(books)
     for reference, by in resolvers.items():
-        if len(by) > 1:
+        if len(by) > 1 and by[0].kind is not Kind.DEPOSIT_REVERSAL:
             issue = Issue.HOLD if by[0].kind in {Kind.CAPTURE, Kind.RELEASE} else Issue.DOUBLE_REVERSAL
             yield _about(by[-1], issue, f"{reference.text} was taken back or resolved {len(by)} times.")
         marker = books.resolutions.get(reference)

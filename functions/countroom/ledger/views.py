@@ -17,6 +17,7 @@ from countroom.times import to_iso
 _STATUS_BY: Final = {
     Kind.ROLLBACK: "rolled_back",
     Kind.DEPOSIT_REVERSAL: "reversed",
+    Kind.DEPOSIT_RETURNED: "returned",
     Kind.CAPTURE: "captured",
     Kind.RELEASE: "released",
     Kind.PAYOUT_RETURNED: "returned",

@@ -44,8 +44,10 @@ def event_of(
     payment_id: str = "pay_1",
     deposit_id: str = DEPOSIT_ID,
     reason: str = "",
+    case_id: str = "",
 ) -> PaymentEvent:
-    return PaymentEvent(outcome, deposit_id, Payment(payment_id, nanos(amount, currency), currency), START_MS, reason)
+    payment = Payment(payment_id, nanos(amount, currency), currency)
+    return PaymentEvent(outcome, deposit_id, payment, START_MS, reason, case_id=case_id)
 
 
 SUCCEEDED = event_of()

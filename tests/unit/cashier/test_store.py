@@ -3,15 +3,18 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 
-from countroom.cashier.deposits import Actor, Applied, Change, Deposit, DepositStatus, Payment, credit, move
+from countroom.cashier.deposits import Deposit, DepositStatus
+from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
 from countroom.cashier.idempotency import Answer, Claim, Entry
+from countroom.cashier.life import Step, advance
+from countroom.cashier.matters import matter_of
 from countroom.cashier.store import CashierStore, Creation, InvalidCursor, StoreUnavailable
-from tests.unit.cashier.support import DEPOSIT_ID, OTHER_PLAYER, PLAYER, BreakingClient, deposit_of, keep, lost, nanos
+from tests.unit.cashier.support import DEPOSIT_ID, OTHER_PLAYER, PLAYER, BreakingClient, deposit_of, event_of, keep, lost, nanos
 from tests.unit.clock import START_MS
 from tests.unit.conftest import CASHIER_TABLE
 
 CLAIM = Claim(PLAYER, "key-1", b"\x00\xff")
-PAID = Payment("pay_1", nanos("9.00"), "EUR")
+PAID = event_of(amount="9.00")
 ANSWER = Answer(201, '{"a":"ö"}')
 
 
@@ -20,16 +23,24 @@ def store(dynamodb: Any) -> CashierStore:
     return CashierStore(dynamodb, CASHIER_TABLE)
 
 
+def stepped(deposit: Deposit, event: PaymentEvent) -> Step:
+    step = advance(deposit, event, START_MS + 1)
+    assert isinstance(step, Step)
+    return step
+
+
 def failed(deposit: Deposit) -> Deposit:
-    verdict = move(deposit, Change(START_MS + 1, DepositStatus.FAILED, "test", Actor.GATEWAY))
-    assert isinstance(verdict, Applied)
-    return verdict.deposit
+    return stepped(deposit, event_of(PaymentOutcome.FAILED)).deposit
 
 
 def credited(deposit: Deposit) -> Deposit:
-    verdict = credit(deposit, PAID, Change(START_MS + 2, DepositStatus.CREDITED, "t", Actor.GATEWAY))
-    assert isinstance(verdict, Applied)
-    return verdict.deposit
+    return stepped(deposit, PAID).deposit
+
+
+def parts_of(store: CashierStore, before: Deposit, event: PaymentEvent = PAID) -> list[Any]:
+    step = stepped(before, event)
+    assert step.fact is not None
+    return store.booking(before, step.deposit, step.fact, matter_of(before, step.deposit, step.fact))
 
 
 def refusal(code: str, *reasons: str) -> ClientError:
@@ -134,16 +145,70 @@ def test_a_change_of_an_unknown_deposit_writes_nothing(store: CashierStore) -> N
 
 def test_a_companion_carries_the_payment_and_its_condition(store: CashierStore, dynamodb: Any) -> None:
     keep(store, deposit_of())
-    after = credited(deposit_of())
-    dynamodb.transact_write_items(TransactItems=store.credit(deposit_of(), after, PAID))
-    assert store.get(DEPOSIT_ID) == after
+    dynamodb.transact_write_items(TransactItems=parts_of(store, deposit_of()))
+    assert store.get(DEPOSIT_ID) == credited(deposit_of())
+    assert store.paid_by("standard", "pay_1") == DEPOSIT_ID
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        dynamodb.transact_write_items(TransactItems=store.credit(deposit_of(), after, PAID))
+        dynamodb.transact_write_items(TransactItems=parts_of(store, deposit_of()))
+
+
+def test_every_step_of_a_life_is_read_back_as_it_was_written(store: CashierStore) -> None:
+    keep(store, deposit_of())
+    deposit = deposit_of()
+    for outcome in PaymentOutcome:
+        event = event_of(outcome, amount="9.00", case_id="case" if outcome is PaymentOutcome.REFUNDED else "")
+        while (step := advance(deposit, event, START_MS)) is not None:
+            assert isinstance(step, Step)
+            if step.fact is None:
+                assert store.save(deposit, step.deposit)
+            else:
+                assert store.catch_up(store.booking(deposit, step.deposit, step.fact, None))
+            deposit = step.deposit
+            assert store.get(DEPOSIT_ID) == deposit
+    assert deposit.status is DepositStatus.SECOND_CHARGEBACK
+    assert deposit.settled
+
+
+def test_a_deposit_that_was_credited_before_there_were_facts_is_read_with_its_payment(store: CashierStore, dynamodb: Any) -> None:
+    keep(store, deposit_of())
+    store.catch_up(parts_of(store, deposit_of()))
+    dynamodb.update_item(
+        TableName=CASHIER_TABLE,
+        Key={"pk": {"S": f"DEPOSIT#{DEPOSIT_ID}"}, "sk": {"S": "DEPOSIT"}},
+        UpdateExpression="REMOVE facts",
+    )
+    read = store.get(DEPOSIT_ID)
+    assert read is not None
+    assert read.facts == credited(deposit_of()).facts
+    assert advance(read, PAID, START_MS) is None
+
+
+def test_staff_find_what_they_have_to_know_under_its_day(store: CashierStore, dynamodb: Any) -> None:
+    keep(store, deposit_of())
+    store.catch_up(parts_of(store, deposit_of()))
+    found = dynamodb.query(
+        TableName=CASHIER_TABLE,
+        KeyConditionExpression="pk = :day",
+        ExpressionAttributeValues={":day": {"S": "STAFF#2026-01-01"}},
+    )["Items"]
+    (entry,) = found
+    assert (entry["matter"]["S"], entry["deposit_id"]["S"], entry["player_id"]["S"]) == ("other_amount", DEPOSIT_ID, PLAYER)
+    assert (entry["payment_id"]["S"], int(entry["amount"]["N"]), entry["currency"]["S"]) == ("pay_1", nanos("9.00"), "EUR")
+
+
+def test_early_events_are_kept_once_each_and_by_payment(store: CashierStore) -> None:
+    chargeback = event_of(PaymentOutcome.CHARGEBACK, deposit_id="", case_id="cb_1", reason="fraud")
+    refund = event_of(PaymentOutcome.REFUNDED, deposit_id="", amount="1.00")
+    for event in (chargeback, refund, chargeback):
+        store.keep_early("standard", event)
+    assert sorted(store.early("standard", "pay_1"), key=lambda event: event.outcome) == [chargeback, refund]
+    assert store.early("standard", "pay_2") == store.early("adyen", "pay_1") == []
 
 
 def test_two_changes_at_once_are_a_mistake_of_ours(store: CashierStore) -> None:
+    after = credited(failed(deposit_of()))
     with pytest.raises(ValueError, match="one change"):
-        store.credit(deposit_of(), credited(failed(deposit_of())), PAID)
+        store.booking(deposit_of(), after, after.facts[0], None)
 
 
 @pytest.mark.parametrize("error", [lost(), refusal("ThrottlingException"), refusal("InternalServerError")])
@@ -159,6 +224,12 @@ def test_a_table_that_does_not_answer_is_unavailable(dynamodb: Any, error: BaseE
         broken().save(deposit_of(), failed(deposit_of()))
     with pytest.raises(StoreUnavailable):
         broken().list_by_player(PLAYER, 10)
+    with pytest.raises(StoreUnavailable):
+        broken().keep_early("standard", PAID)
+    with pytest.raises(StoreUnavailable):
+        broken().early("standard", "pay_1")
+    with pytest.raises(StoreUnavailable):
+        broken().catch_up(parts_of(broken(), deposit_of()))
 
 
 def test_an_answer_cut_short_is_not_taken_for_nothing_there() -> None:
@@ -170,7 +241,7 @@ def test_an_answer_cut_short_is_not_taken_for_nothing_there() -> None:
 
     store = CashierStore(CutShort(), CASHIER_TABLE)
     reads = (lambda: store.get(DEPOSIT_ID), lambda: store.find_request(CLAIM), lambda: store.list_by_player(PLAYER, 10))
-    for read in (*reads, lambda: store.paid_by("standard", "pay_1")):
+    for read in (*reads, lambda: store.paid_by("standard", "pay_1"), lambda: store.early("standard", "pay_1")):
         with pytest.raises(StoreUnavailable):
             read()
 

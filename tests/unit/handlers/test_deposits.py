@@ -7,6 +7,7 @@ from countroom.cashier.desk import Declined, DeclineReason
 from countroom.cashier.store import StoreUnavailable
 from countroom.identity.access import Ended
 from handlers import deposits
+from handlers.parts import idempotent
 from tests.unit.cashier.support import OTHER_PLAYER, PLAYER, open_wallet
 from tests.unit.clock import FixedClock
 from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
@@ -241,6 +242,6 @@ def test_everything_the_desk_declines_has_a_code() -> None:
 
 
 def test_headers_are_found_in_either_form() -> None:
-    assert deposits.header_values({"headers": {"idempotency-key": "a"}}, "Idempotency-Key") == ["a"]
-    assert deposits.header_values({"headers": None, "multiValueHeaders": None}, "Idempotency-Key") == []
-    assert deposits.header_values({"multiValueHeaders": {"IDEMPOTENCY-KEY": ["a", "b"]}}, "Idempotency-Key") == ["a", "b"]
+    assert idempotent.keys_of({"headers": {"idempotency-key": "a"}}) == ["a"]
+    assert idempotent.keys_of({"headers": None, "multiValueHeaders": None}) == []
+    assert idempotent.keys_of({"multiValueHeaders": {"IDEMPOTENCY-KEY": ["a", "b"]}}) == ["a", "b"]

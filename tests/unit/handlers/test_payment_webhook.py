@@ -1,7 +1,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,8 +9,12 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from countroom.cashier.inbox import Inbox, from_message
-from countroom.cashier.intake import BODY_BYTES_MAX, Intake
+from countroom.cashier import intake
+from countroom.cashier.gateways.dialect import Delivery, MalformedEvent, PartlyMalformed, PaymentEvent, SignatureInvalid
+from countroom.cashier.inbox import Inbox, Received, from_message
+from countroom.cashier.intake import Intake
+from countroom.cashier.raw_events import Kept, RawEvents
+from countroom.strict_json import BODY_BYTES_MAX
 from handlers import payment_webhook
 from runtime import aws as runtime_aws
 from runtime import telemetry
@@ -59,6 +63,26 @@ class Queue:
         return {"MessageId": str(len(self.messages))}
 
 
+class Table:
+    """The port of DynamoDB: what was put in, by key, as a conditional write has it."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], dict[str, Any]] = {}
+        self.down = False
+
+    def put_item(self, TableName: str, Item: dict[str, Any], ConditionExpression: str) -> None:  # noqa: N803 - botocore's spelling
+        assert (TableName, ConditionExpression) == ("raw", "attribute_not_exists(pk)")
+        if self.down:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:9")
+        self.items.setdefault((Item["pk"]["S"], Item["sk"]["S"]), Item)
+
+    def states(self) -> list[str]:
+        return [item["state"]["S"] for item in self.items.values()]
+
+    def bodies(self) -> list[bytes]:
+        return [item["body"]["B"] for item in self.items.values()]
+
+
 class World:
     """The handler with its ports replaced."""
 
@@ -66,9 +90,15 @@ class World:
         self.clock = FixedClock()
         self.secrets = Secrets(SECRET)
         self.queue = Queue()
+        self.table = Table()
         self.seconds = 0.0
+        self.intake = self.intake_of("standard")
+
+    def intake_of(self, *gateways: str) -> Intake:
+        """An intake for these gateways, which share a secret."""
         reader = SecretReader(self.secrets, "arn:gateway", monotonic=lambda: self.seconds)
-        self.intake = Intake({"standard": reader}, Inbox(self.queue, "queue-url"), self.clock)
+        queue = Inbox(self.queue, "queue-url")
+        return Intake(dict.fromkeys(gateways, reader), RawEvents(self.table, "raw"), queue, self.clock)
 
     def send(
         self, body: bytes = BODY, headers: dict[str, str] | None = None, gateway: str = "standard", *, as_text: bool = False
@@ -116,10 +146,28 @@ def test_a_genuine_webhook_is_kept_byte_for_byte_and_accepted(world: World, as_t
     assert (answer["statusCode"], answer["body"], answer["headers"]["X-Request-Id"]) == (202, "", "req-1")
     received = from_message(world.queue.messages[0])
     assert (received.gateway, received.event_id, received.received_at_ms, received.body) == ("standard", "msg_1", START_MS, body)
+    assert world.table.bodies() == [body]
+    assert world.table.states() == ["understood"]
 
 
-def test_a_repeat_is_accepted_again(world: World) -> None:
+def test_a_repeat_is_accepted_and_queued_again_and_kept_once(world: World) -> None:
     assert [world.send()["statusCode"] for _ in range(3)] == [202, 202, 202]
+    assert len(world.queue.messages) == 3
+    assert len(world.table.items) == 1
+
+
+def test_another_body_under_a_known_id_is_kept_beside_the_first(world: World) -> None:
+    other = body_of(amount="11.00")
+    assert world.send()["statusCode"] == 202
+    assert world.send(other)["statusCode"] == 202
+    assert sorted(world.table.bodies()) == sorted([BODY, other])
+
+
+def test_what_is_kept_expires_a_month_after_it_came(world: World) -> None:
+    world.send()
+    (item,) = world.table.items.values()
+    assert int(item["expires_at"]["N"]) == START_MS // 1000 + 30 * 24 * 3600
+    assert item["pk"] == {"S": "standard#msg_1"}
 
 
 def test_header_names_count_whatever_their_case(world: World) -> None:
@@ -139,6 +187,7 @@ def test_without_a_valid_signature_nothing_is_kept(world: World, headers: dict[s
     refused(answer, 401, "not_authenticated")
     assert answer["headers"]["WWW-Authenticate"] == 'StandardWebhooks realm="countroom"'
     assert world.queue.messages == []
+    assert world.table.items == {}
 
 
 @pytest.mark.parametrize("off_ms", [-301_000, 301_000])
@@ -152,19 +201,21 @@ def test_a_signed_body_that_says_something_else_is_malformed_and_says_where(worl
     problem = refused(world.send(body_of(amount="10.001")), 400, "invalid_request")
     assert problem["detail"] == "amount must be a plain decimal within the currency's places"
     assert world.queue.messages == []
+    assert world.table.states() == ["malformed"], "signed: people have to look at it"
+    assert world.table.bodies() == [body_of(amount="10.001")]
 
 
 def test_a_malformed_body_without_a_signature_learns_nothing(world: World) -> None:
     refused(world.send(b"{", headers=signed_headers(BODY)), 401, "not_authenticated")
 
 
-@pytest.mark.parametrize("gateway", ["", "adyen", "Standard", "standard/", "../standard"])
+@pytest.mark.parametrize("gateway", ["", "paypal", "Standard", "standard/", "../standard"])
 def test_an_unknown_gateway_is_not_found(world: World, gateway: str) -> None:
     refused(world.send(gateway=gateway), 404, "not_found")
 
 
 def test_a_gateway_without_a_secret_is_not_found(world: World) -> None:
-    world.intake = Intake({}, Inbox(world.queue, "queue-url"), world.clock)
+    world.intake = world.intake_of()
     refused(world.send(), 404, "not_found")
 
 
@@ -180,6 +231,100 @@ def test_a_queue_that_is_down_lets_the_gateway_send_again(world: World) -> None:
     answer = world.send()
     refused(answer, 503, "temporarily_unavailable")
     assert "Retry-After" in answer["headers"]
+
+
+@pytest.mark.parametrize("body", [BODY, body_of(amount="10.001")])
+def test_what_cannot_be_kept_is_not_acknowledged_and_not_queued(world: World, body: bytes) -> None:
+    world.table.down = True
+    refused(world.send(body), 503, "temporarily_unavailable")
+    assert world.queue.messages == []
+
+
+def test_one_that_was_kept_before_the_queue_failed_is_queued_when_it_comes_again(world: World) -> None:
+    world.queue.down = True
+    refused(world.send(), 503, "temporarily_unavailable")
+    world.queue.down = False
+    assert world.send()["statusCode"] == 202
+    assert len(world.queue.messages) == len(world.table.items) == 1
+
+
+class Batches:
+    """A dialect of lines, each signed by ending in a secret and understood when it begins with `ok`."""
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now_ms: int) -> str:  # noqa: ARG002 - a dialect's form
+        if not self.genuine(delivery.body, secrets):
+            raise SignatureInvalid("no line is signed")
+        return "batch-1"
+
+    def genuine(self, body: bytes, secrets: Sequence[str]) -> bytes:
+        return b"\n".join(line for line in body.split(b"\n") if any(line.endswith(secret.encode()) for secret in secrets))
+
+    def parse(self, body: bytes) -> list[PaymentEvent]:
+        bad = [line for line in body.split(b"\n") if not line.startswith(b"ok")]
+        if bad and len(bad) == len(body.split(b"\n")):
+            raise MalformedEvent("no line is understood")
+        if bad:
+            raise PartlyMalformed([], ["a line is not understood"])
+        return []
+
+
+@pytest.fixture
+def batches(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    world.secrets.text = json.dumps({"secrets": ["KEY"]})
+    world.intake = world.intake_of("adyen")
+    monkeypatch.setattr(intake, "dialect", lambda _gateway: Batches())
+    return world
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+    monkeypatch.setattr(telemetry, "count", lambda name, *_args, **_dimensions: names.append(name))
+    return names
+
+
+def test_adyen_is_answered_in_the_word_that_it_waits_for(batches: World) -> None:
+    answer = batches.send(b"ok KEY", headers={}, gateway="adyen")
+    assert (answer["statusCode"], answer["body"]) == (200, "[accepted]")
+
+
+def test_of_a_batch_the_unsigned_items_are_left_out_and_kept_as_evidence(batches: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = counted(monkeypatch)
+    assert batches.send(b"ok 1 KEY\nok 2 forged", headers={}, gateway="adyen")["statusCode"] == 200
+    assert [from_message(message).body for message in batches.queue.messages] == [b"ok 1 KEY"]
+    assert list(zip(batches.table.bodies(), batches.table.states(), strict=True)) == [
+        (b"ok 1 KEY\nok 2 forged", "not_all_signed"),
+        (b"ok 1 KEY", "understood"),
+    ]
+    assert names == ["WebhookKept", "SignatureRejected"]
+
+
+def test_an_item_signed_by_a_secret_that_was_just_added_is_not_lost(batches: World) -> None:
+    assert batches.send(b"ok 0 KEY", headers={}, gateway="adyen")["statusCode"] == 200
+    batches.secrets.text = json.dumps({"secrets": ["KEY", "NEW"]})
+    batches.seconds = 10.0
+    assert batches.send(b"ok 1 KEY\nok 2 NEW", headers={}, gateway="adyen")["statusCode"] == 200
+    assert from_message(batches.queue.messages[-1]).body == b"ok 1 KEY\nok 2 NEW"
+
+
+def test_of_a_batch_with_a_bad_item_the_good_ones_count(batches: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = counted(monkeypatch)
+    assert batches.send(b"ok 1 KEY\nbad KEY", headers={}, gateway="adyen")["statusCode"] == 200
+    assert [from_message(message).body for message in batches.queue.messages] == [b"ok 1 KEY\nbad KEY"]
+    assert batches.table.states() == ["malformed"]
+    assert names == ["WebhookKept", "WebhookRejected"]
+
+
+def test_a_batch_of_which_nothing_is_understood_is_kept_and_refused(batches: World) -> None:
+    refused(batches.send(b"bad KEY", headers={}, gateway="adyen"), 400, "invalid_request")
+    assert batches.queue.messages == []
+    assert batches.table.states() == ["malformed"]
+
+
+def test_a_batch_that_nobody_signed_is_refused_with_the_scheme_of_no_gateway_in_particular(batches: World) -> None:
+    answer = batches.send(b"ok forged", headers={}, gateway="adyen")
+    refused(answer, 401, "not_authenticated")
+    assert answer["headers"]["WWW-Authenticate"] == 'Signature realm="countroom"'
+    assert batches.table.items == {}
 
 
 def test_without_secrets_manager_nothing_is_believed(world: World) -> None:
@@ -311,15 +456,29 @@ def test_with_its_own_settings_it_reads_the_secret_and_fills_the_queue(
     secret = runtime_aws.client("secretsmanager").create_secret(Name="gateway", SecretString=json.dumps({"secrets": [SECRET]}))
     sqs = runtime_aws.client("sqs")
     url = sqs.create_queue(QueueName="payments")["QueueUrl"]
+    dynamodb = runtime_aws.client("dynamodb")
+    keys = {"pk": "HASH", "sk": "RANGE"}
+    dynamodb.create_table(
+        TableName="raw",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+    )
     monkeypatch.setenv("GATEWAY_SECRETS", json.dumps({"standard": secret["ARN"]}))
     monkeypatch.setenv("PAYMENT_QUEUE_URL", url)
+    monkeypatch.setenv("RAW_EVENTS_TABLE", "raw")
     monkeypatch.setattr(payment_webhook, "system_clock", clock)
     monkeypatch.setattr(payment_webhook, "_intake", REAL_INTAKE)
     REAL_INTAKE.cache_clear()
     try:
         event = {"headers": signed_headers(BODY), "pathParameters": {"gateway": "standard"}, "body": BODY.decode()}
-        assert payment_webhook.handler(event, Context())["statusCode"] == 202
+        assert [payment_webhook.handler(event, Context())["statusCode"] for _ in range(2)] == [202, 202]
         message = sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"]
         assert from_message(message).body == BODY
+        kept = RawEvents(dynamodb, "raw")
+        assert kept.find("standard", "msg_1") == [from_message(message)]
+        assert kept.find("standard", "msg_2") == []
+        kept.keep(Received("standard", "msg_2", START_MS, b"{}"), Kept.NOT_ALL_SIGNED)
+        assert kept.find("standard", "msg_2") == [], "what nobody has signed is not to be applied"
     finally:
         REAL_INTAKE.cache_clear()

@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from countroom.cashier.deposits import DepositStatus
+from countroom.cashier.gateways.dialect import PartlyMalformed, PaymentEvent, PaymentOutcome
+from countroom.cashier.gateways.standard import StandardWebhooks
 from countroom.cashier.inbox import Received, to_message
 from countroom.cashier.store import CashierStore, StoreUnavailable
 from countroom.ledger.book import OutcomeUnknown
 from handlers import payment_worker
 from runtime import telemetry
-from tests.unit.cashier.support import DEPOSIT_ID, body_of, cash, deposit_of, keep, nanos, open_wallet
+from tests.unit.cashier.support import DEPOSIT_ID, body_of, cash, deposit_of, event_of, keep, nanos, open_wallet
 from tests.unit.clock import START_MS, FixedClock
 from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
 
@@ -157,4 +159,38 @@ def test_each_outcome_is_counted(store: CashierStore, capsys: Any) -> None:
     deliver(message(body_of(deposit_id=SECOND_ID, amount="7.49", payment_id="pay_8")))
     assert "DepositCreditedOtherAmount" in metrics(capsys)
     deliver(message(body_of(payment_id="pay_9")))
+    assert "DepositPaidAgain" in metrics(capsys)
+    deliver(message(body_of("payment.chargeback")))
+    assert "DepositReversed" in metrics(capsys)
+    deliver(message(body_of("payment.chargeback_reversed")))
+    assert "DepositReturned" in metrics(capsys)
+    deliver(message(body_of("payment.refunded", payment_id="pay_unknown")))
+    assert "PaymentEventNoted" in metrics(capsys)
+    deliver(message(body_of(amount="11.00")))
+    assert "PaymentEventNotApplied" in metrics(capsys)
+
+
+def test_failures_are_counted_by_gateway_and_reason(store: CashierStore, capsys: Any) -> None:
+    assert status(store) is DepositStatus.CREATED
+    deliver(message(body_of("payment.failed", reason="card_declined")))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "DepositFailedByReason" in line]
+    assert [(line["gateway"], line["reason"]) for line in lines] == [("standard", "card_declined")]
+
+
+class Batch:
+    """A dialect whose bodies are batches: one good event, one for an unknown deposit, one that cannot be read, one good again."""
+
+    def parse(self, body: bytes) -> list[PaymentEvent]:
+        (first,), (unknown,) = StandardWebhooks().parse(body), StandardWebhooks().parse(body_of(deposit_id=UNKNOWN_ID))
+        second = event_of(PaymentOutcome.SUCCEEDED, deposit_id=SECOND_ID, payment_id="pay_2", amount="7.50")
+        raise PartlyMalformed([unknown, first, second], ["item 2: amount must be more than zero"])
+
+
+def test_the_good_events_of_a_batch_count_and_the_batch_comes_back(
+    store: CashierStore, dynamodb: Any, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(payment_worker, "dialect", lambda _gateway: Batch())
+    assert deliver(message(body_of())) == ["m-0"]
+    assert (status(store), status(store, SECOND_ID)) == (DepositStatus.CREDITED, DepositStatus.CREDITED)
+    assert cash(dynamodb, clock) == nanos("17.50")
     assert "PaymentEventNotApplied" in metrics(capsys)

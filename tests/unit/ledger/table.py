@@ -15,6 +15,7 @@ from countroom.ledger.movements import (
     BonusGranted,
     Capture,
     Deposit,
+    DepositReturned,
     DepositReversal,
     Hold,
     LimitKind,
@@ -121,6 +122,10 @@ class Player:
         reference = self.name(GATEWAY, name)
         return DepositReversal(reference, self.player_id, self.currency, amount, self.name(GATEWAY, of))
 
+    def given_back(self, name: str, of: str, amount: int) -> DepositReturned:
+        reference = self.name(GATEWAY, name)
+        return DepositReturned(reference, self.player_id, self.currency, amount, self.name(GATEWAY, of))
+
     def bet(self, name: str, amount: int, game_round: str = "r1") -> Bet:
         return Bet(self.name(GAME, name), self.player_id, self.currency, amount, "reels", game_round)
 
@@ -179,6 +184,8 @@ def live(ledger: Ledger, player_id: str, currency: str = "EUR") -> Player:
         me.release("x2", "h2"),
         me.deposit("d2", 7 * UNIT),
         me.reversal("rev2", "d2", 7 * UNIT),
+        me.given_back("back-d2", "rev2", 7 * UNIT),
+        me.reversal("rev2-again", "back-d2", 7 * UNIT),
         me.adjustment("a1", -1_500_000_000),
         me.hold("h3", 2 * UNIT),
         SetStatus(me.name(HOUSE, "blocked"), player_id, Status.BLOCKED),

@@ -191,6 +191,32 @@ def test_more_taken_back_than_a_deposit_was_is_found() -> None:
     assert issues(audit_items(resealed(ledger, excessive, owing).items)) == {Issue.LEGS}
 
 
+def test_more_returned_than_was_taken_back_is_found() -> None:
+    ledger = Ledger()
+    me = ledger.open(ME)
+    ledger.post(me.deposit("d1", UNIT), me.reversal("rev1", "d1", UNIT), me.given_back("back1", "rev1", UNIT))
+
+    def excessive(record: Record) -> Record:
+        if record.kind is not Kind.DEPOSIT_RETURNED:
+            return record
+        return replace(record, amount=2 * UNIT, cash=2 * UNIT, after=replace(record.after, cash=2 * UNIT))
+
+    def richer(wallet: Wallet) -> Wallet:
+        return replace(wallet, cash=2 * UNIT, totals=replace(wallet.totals, deposited=2 * UNIT))
+
+    assert issues(audit_items(resealed(ledger, excessive, richer).items)) == {Issue.LEGS}
+
+
+def test_a_deposit_taken_back_in_parts_is_clean_and_its_missing_marker_is_found() -> None:
+    ledger = Ledger()
+    me = ledger.open(ME)
+    ledger.post(me.deposit("d1", 3 * UNIT), me.reversal("rev1", "d1", UNIT), me.reversal("rev2", "d1", 2 * UNIT))
+    assert audit_items(ledger.items).mismatches == 0
+    marked = [item for item in ledger.items if items.kind_of(item) == "resolution"]
+    assert len(marked) == 1
+    assert issues(audit_items([item for item in ledger.items if item not in marked])) == {Issue.MARKER}
+
+
 def _twice(ledger: Ledger, second: Record, wallet_change: Callable[[Wallet, Record], Wallet]) -> Report:
     """Append a record that the rules would have refused, sealed like any other."""
     wallet = items.wallet_of(ledger.item("W#" + ME))
@@ -364,7 +390,7 @@ def test_pages_of_any_size_are_read_to_the_end(size: int, monkeypatch: pytest.Mo
     monkeypatch.setattr(ledger.model, "scan", lambda **request: scan(**request, Limit=size))
     seen: list[tuple[str, int]] = []
     report = auditor(ledger, progress=lambda what, how_many: seen.append((what, how_many))).audit()
-    assert (report.wallets, report.records, report.mismatches) == (3, 93, 0)
+    assert (report.wallets, report.records, report.mismatches) == (3, 99, 0)
     assert ("scanned", len(ledger.items)) in seen
     assert ("proved", 3) in seen
 

@@ -76,7 +76,7 @@ def test_only_a_correction_is_negative_and_only_play_and_limits_may_be_zero(move
 
 def test_the_largest_amounts_in_either_direction_are_amounts() -> None:
     assert decided(wallet_with(), a_deposit(AMOUNT_MAX)).record.amount == AMOUNT_MAX
-    adjustment = EVERY_MOVEMENT[-1]
+    adjustment = next(movement for movement in EVERY_MOVEMENT if movement.kind is Kind.ADJUSTMENT)
     assert decided(wallet_with(), changed(adjustment, amount=-AMOUNT_MAX)).wallet.cash == -AMOUNT_MAX
     assert decided(wallet_with(), changed(adjustment, amount=AMOUNT_MAX)).wallet.cash == AMOUNT_MAX
 
@@ -121,7 +121,8 @@ REASONS_OF: Mapping[Kind, set[Reason]] = {
     Kind.WIN: AMOUNT | TARGET,
     Kind.ROLLBACK: ALWAYS | {Reason.REFERENCE_MISMATCH},
     Kind.DEPOSIT: AMOUNT,
-    Kind.DEPOSIT_REVERSAL: AMOUNT | TARGET | {Reason.ALREADY_RESOLVED},
+    Kind.DEPOSIT_REVERSAL: AMOUNT | TARGET,
+    Kind.DEPOSIT_RETURNED: AMOUNT | TARGET | {Reason.ALREADY_RESOLVED},
     Kind.HOLD: AMOUNT | {Reason.WALLET_BLOCKED, Reason.NEGATIVE_BALANCE, Reason.INSUFFICIENT_FUNDS},
     Kind.CAPTURE: ALWAYS | TARGET | {Reason.ALREADY_RESOLVED},
     Kind.RELEASE: ALWAYS | TARGET | {Reason.ALREADY_RESOLVED},
@@ -180,7 +181,7 @@ def _facts(movement: Movement) -> Iterator[Facts]:
     yield NONE
     if (target := movement.related) is None:
         return
-    for kind in (Kind.BET, Kind.WIN, Kind.DEPOSIT, Kind.HOLD, Kind.CAPTURE, Kind.SESSION):
+    for kind in (Kind.BET, Kind.WIN, Kind.DEPOSIT, Kind.DEPOSIT_REVERSAL, Kind.HOLD, Kind.CAPTURE, Kind.SESSION):
         record = replace(PLAYED, reference=target, kind=kind)
         yield Facts({target: record})
         yield Facts({target: record}, {target: Resolution(target, ref("by"), Kind.ROLLBACK, ANNA)})

@@ -16,6 +16,7 @@ from countroom.ledger.movements import (
     BonusGranted,
     Capture,
     Deposit,
+    DepositReturned,
     DepositReversal,
     Hold,
     InvalidReference,
@@ -58,6 +59,7 @@ EVERY_MOVEMENT: tuple[Movement, ...] = (
     BonusConverted(ONE, ANNA, "EUR", UNIT),
     BonusForfeited(ONE, ANNA, "EUR", UNIT),
     Adjustment(ONE, ANNA, "EUR", UNIT, "typo", "staff_1"),
+    DepositReturned(ONE, ANNA, "EUR", UNIT, TWO),
 )
 
 
@@ -209,6 +211,7 @@ def test_there_is_a_movement_of_every_kind() -> None:
         (EVERY_MOVEMENT[15], ("EUR", UNIT), "", "", None, ""),
         (EVERY_MOVEMENT[16], ("EUR", UNIT), "", "", None, ""),
         (EVERY_MOVEMENT[17], ("EUR", UNIT), "", "", None, "staff_1: typo"),
+        (EVERY_MOVEMENT[18], ("EUR", UNIT), "", "", TWO, ""),
     ],
 )
 def test_what_each_movement_says_of_itself(

@@ -7,6 +7,7 @@ import pytest
 from countroom.ledger.movements import (
     Adjustment,
     Capture,
+    DepositReturned,
     DepositReversal,
     Kind,
     LimitKind,
@@ -58,6 +59,10 @@ def returned(transaction_id: str = "returned-1") -> PayoutReturned:
     return PayoutReturned(ref(transaction_id, GATEWAY), ANNA, CAPTURED)
 
 
+def given_back(amount: int, transaction_id: str = "back-1") -> DepositReturned:
+    return DepositReturned(ref(transaction_id, GATEWAY), ANNA, "EUR", amount, ref("reversal-1", GATEWAY))
+
+
 def adjustment(amount: int) -> Adjustment:
     return Adjustment(ref("adjust-1", HOUSE), ANNA, "EUR", amount, "typo", "staff_1")
 
@@ -83,13 +88,36 @@ def test_a_reversal_takes_a_deposit_back_into_debt_and_resolves_it() -> None:
     assert (decision.wallet.cash, decision.wallet.totals) == (-3, Totals(staked=3))
     assert (decision.record.amount, decision.record.counter, decision.record.cash) == (5, GATEWAY, -5)
     assert decision.resolution is not None
-    again = refused(decision.wallet, reversal(5, "reversal-2"), facts_of(deposit, decision))
-    assert again is Reason.ALREADY_RESOLVED
 
 
-def test_a_part_of_a_deposit_may_come_back() -> None:
+def test_a_deposit_may_come_back_in_parts_and_the_first_marks_it() -> None:
     deposit = decided(wallet_with(), a_deposit(5))
-    assert decided(deposit.wallet, reversal(2), facts_of(deposit)).wallet.cash == 3
+    first = decided(deposit.wallet, reversal(2), facts_of(deposit))
+    assert first.wallet.cash == 3
+    assert first.resolution is not None
+    second = decided(first.wallet, reversal(5, "reversal-2"), facts_of(deposit, first))
+    assert (second.wallet.cash, second.wallet.totals, second.resolution) == (-2, Totals(deposited=-2), None)
+
+
+def test_what_a_reversal_took_is_given_back_once_and_may_be_taken_again() -> None:
+    limits = (Limit(LimitKind.DEPOSIT, DAY, 9, 5, NOW),)
+    deposit = decided(wallet_with(limits=limits), a_deposit(5))
+    taken = decided(deposit.wallet, reversal(5), facts_of(deposit))
+    back = decided(taken.wallet, given_back(5), facts_of(taken.record))
+    assert (back.wallet.cash, back.wallet.totals) == (5, Totals(deposited=5))
+    assert back.wallet.limits == deposit.wallet.limits
+    assert (back.record.amount, back.record.counter, back.record.cash) == (5, GATEWAY, 5)
+    assert back.resolution is not None
+    assert refused(back.wallet, given_back(5, "back-2"), facts_of(taken.record, back)) is Reason.ALREADY_RESOLVED
+    again = replace(reversal(5, "reversal-2"), deposit=back.record.reference)
+    assert decided(back.wallet, again, facts_of(back.record)).wallet.cash == 0
+
+
+def test_no_more_is_given_back_than_was_taken() -> None:
+    taken = decided(wallet_with(), a_deposit(5))
+    part = decided(taken.wallet, reversal(3), facts_of(taken))
+    assert refused(part.wallet, given_back(4), facts_of(part.record)) is Reason.REFERENCE_MISMATCH
+    assert decided(part.wallet, given_back(2), facts_of(part.record)).wallet.cash == 4
 
 
 def test_no_more_of_a_deposit_comes_back_than_it_was() -> None:
@@ -106,7 +134,7 @@ def test_a_reversal_is_booked_whatever_the_status(status: Status) -> None:
 @pytest.mark.parametrize(
     ("movement", "target", "kind"),
     [
-        (reversal(5), DEPOSIT, Kind.DEPOSIT),
+        (given_back(5), ref("reversal-1", GATEWAY), Kind.DEPOSIT_REVERSAL),
         (capture(), HOLD, Kind.HOLD),
         (release(), HOLD, Kind.HOLD),
         (returned(), CAPTURED, Kind.CAPTURE),
@@ -128,6 +156,18 @@ def test_what_resolves_a_record_wants_an_applied_one_of_its_kind_and_player(
     assert done.resolution is not None
     assert done.tombstone is None
     assert refused(wallet, movement, facts_of(record, done)) is Reason.ALREADY_RESOLVED
+
+
+def test_a_reversal_wants_an_applied_deposit_of_its_player() -> None:
+    wallet = wallet_with(cash=50)
+    record = decided(wallet, a_deposit(5)).record
+    assert refused(wallet, reversal(5)) is Reason.REFERENCE_UNKNOWN
+    assert refused(wallet, reversal(5), facts_of(replace(record, player_id=BEN))) is Reason.REFERENCE_MISMATCH
+    for other in set(Kind) - {Kind.DEPOSIT, Kind.DEPOSIT_RETURNED}:
+        assert refused(wallet, reversal(5), facts_of(replace(record, kind=other))) is Reason.REFERENCE_MISMATCH
+    for outcome in (Outcome.REFUSED, Outcome.NO_EFFECT):
+        assert refused(wallet, reversal(5), facts_of(replace(record, outcome=outcome))) is Reason.REFERENCE_MISMATCH
+    assert refused(wallet, reversal(5), facts_of(Tombstone(DEPOSIT, ANNA, ref("r"), NOW))) is Reason.ROLLED_BACK
 
 
 def test_a_hold_sets_cash_aside() -> None:

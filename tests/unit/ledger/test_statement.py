@@ -131,7 +131,7 @@ def test_a_lagging_index_changes_no_statement(unseen: set[int]) -> None:
     assert statement_csv(period(ledger)) == expected
 
 
-@pytest.mark.parametrize(("most", "refused"), [(31, False), (30, True)])
+@pytest.mark.parametrize(("most", "refused"), [(33, False), (32, True)])
 def test_a_statement_has_bounds(most: int, refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_module, "RECORDS_MAX", most)
     if not refused:
@@ -139,7 +139,7 @@ def test_a_statement_has_bounds(most: int, refused: bool, monkeypatch: pytest.Mo
         return
     with pytest.raises(PeriodTooLarge) as refusal:
         period(all_kinds())
-    assert refusal.value.records == 31
+    assert refusal.value.records == 33
 
 
 def test_a_csv_reads_back_and_adds_up() -> None:

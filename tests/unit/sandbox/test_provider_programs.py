@@ -10,8 +10,8 @@ import pytest
 from sandbox.provider import action_batch, hub88, play, swipe
 from sandbox.provider.__main__ import main
 from sandbox.provider.line import Exchange, Outcome
-from sandbox.provider.rounds import Books
 from sandbox.provider.table import Seat, Turn
+from sandbox.reckoning import Books
 from sandbox.stack import Provider
 from sandbox.wire import Answer
 from tests.unit.sandbox.test_stack import STACK
@@ -169,7 +169,7 @@ def result(*, wallet: str = "90", differences: tuple[str, ...] = (), ok: bool = 
     books.differences.extend(differences)
     books.count("rounds")
     plan = play.Plan("swipe", "new", 1, 0.1, 1, 42)
-    return play.Result(plan, "pl_1", "EUR", Decimal(100), books, Decimal(wallet), {"ok": ok, "wallets": 1, "records": 7})
+    return play.Result("pl_1", "EUR", 42, Decimal(100), books, Decimal(wallet), {"ok": ok, "wallets": 1, "records": 7}, plan)
 
 
 def test_a_run_is_right_only_if_answers_balance_and_audit_are() -> None:

@@ -8,9 +8,11 @@ from random import Random
 
 import pytest
 
+from sandbox.calling import TRIES_MAX, Way
 from sandbox.provider.line import Message, Outcome, Verdict
-from sandbox.provider.rounds import TRIES_MAX, Books, Rounds, Trouble, Way
+from sandbox.provider.rounds import Rounds, Trouble
 from sandbox.provider.table import Recovery, Seat, Turn
+from sandbox.reckoning import Books
 from sandbox.stack import Provider
 from sandbox.wire import Answer, NoAnswerError
 

@@ -102,7 +102,10 @@ def test_each_side_gets_its_half_of_the_keys(monkeypatch: pytest.MonkeyPatch, tm
         assert handed[arn]["secrets"] == [stack.providers[name].secret]
         assert handed[arn]["launch_secret"] == desk.shared[name] != stack.providers[name].secret
         assert stack.providers[name].base_url.endswith(f"/v1/{name}")
-    assert handed["arn:StandardGatewaySecretArn"] == {"secrets": [stack.gateways["standard"].secret]}
+    for name, arn in run.GATEWAY_SECRETS.items():
+        assert handed[f"arn:{arn}"] == {"secrets": [stack.gateways[name].secret]}
+    assert len({gateway.secret for gateway in stack.gateways.values()}) == len(stack.gateways) == 4
+    assert len(bytes.fromhex(stack.gateways["adyen"].secret)) == 32
     assert stack.mailbox == "http://127.0.0.1:4566/_ministack/ses/messages"
     assert stack.launch_api == desk.url
     assert {one.name for one in stack.staff} == {"auditor", "support", "games"}

@@ -35,22 +35,52 @@ class Delivery:
     body: bytes
 
 
+class PartlyMalformed(MalformedEvent):
+    """A batch of which some items cannot be understood. The others count all the same: they are in `events`."""
+
+    def __init__(self, events: Sequence["PaymentEvent"], faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.events = tuple(events)
+        self.faults = tuple(faults)
+
+
 class PaymentOutcome(StrEnum):
     """What became of a payment, in the gateway's word."""
 
+    PENDING = "pending"
+    REQUIRES_ACTION = "requires_action"
     SUCCEEDED = "succeeded"
+    SETTLED = "settled"  # the money that was credited has really arrived at the house
     FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    CHARGEBACK = "chargeback"
+    CHARGEBACK_REVERSED = "chargeback_reversed"  # what a chargeback took was given back
+    SECOND_CHARGEBACK = "second_chargeback"  # what was given back was taken again
+    REFUNDED = "refunded"
+    SETTLEMENT_FAILED = "settlement_failed"  # credited, but the money never arrived
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentEvent:
-    """What a gateway says of one payment. `reason` is its code for a failure, for staff; `occurred_at_ms` is by its clock."""
+    """What a gateway says of one payment.
+
+    `deposit_id` is empty where the gateway names its payment only: it is then found by `payment.payment_id`, always that of the
+    ORIGINAL payment, also in an event about its refund or chargeback. `payment.amount` is what the event is about: what was paid,
+    or what was taken back or returned by this event alone (not a running total); 0 where the gateway names none, which is allowed
+    of events that move no money. `occurred_at_ms` is by the gateway's clock. `reason` is its code, for staff. `event_id` is its
+    name of the event, for logs only: nothing that moves money rests on it. `case_id` is its name of the chargeback or refund, the
+    same in all events of one chargeback's life; several of one payment are told apart by it alone. Where a gateway has none, or a
+    payment can have one chargeback only, it stays empty.
+    """
 
     outcome: PaymentOutcome
     deposit_id: str
     payment: Payment
     occurred_at_ms: int
     reason: str = ""
+    event_id: str = ""
+    case_id: str = ""
 
 
 class Dialect(Protocol):
@@ -59,8 +89,20 @@ class Dialect(Protocol):
     def verify(self, delivery: Delivery, secrets: Sequence[str], now_ms: int) -> str:
         """Give the id of a delivery that one of `secrets` signed within the tolerance of `now_ms`.
 
-        Raises SignatureInvalid, DeliveryStale or SecretsUnusable, and nothing else, whatever was sent.
+        Of a batch whose items are signed one by one, at least one must be. Raises SignatureInvalid, DeliveryStale or
+        SecretsUnusable, and nothing else, whatever was sent.
         """
 
-    def parse(self, body: bytes) -> PaymentEvent:
-        """Understand a body. Raises MalformedEvent, and nothing else, whatever was sent."""
+    def genuine(self, body: bytes, secrets: Sequence[str]) -> bytes:
+        """Give what is to be kept of a verified body: all of it, byte for byte, where one signature covers it.
+
+        Of a batch whose items are signed one by one: the same batch without the items that none of `secrets` signed. The worker
+        that parses it later has no secrets, so an item that is not genuine must not come that far.
+        """
+
+    def parse(self, body: bytes) -> list[PaymentEvent]:
+        """Understand a body: the events that it holds, none where it says nothing of a payment.
+
+        Raises PartlyMalformed for a batch of which some items cannot be understood, MalformedEvent for a body of which nothing can,
+        and nothing else, whatever was sent.
+        """

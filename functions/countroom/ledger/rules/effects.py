@@ -57,8 +57,8 @@ def unusable(wallet: Wallet) -> Reason | None:
     return Reason.WALLET_EXCLUDED if wallet.status is Status.EXCLUDED else Reason.WALLET_BLOCKED
 
 
-def target_of(wallet: Wallet, facts: Facts, reference: Reference, kind: Kind) -> Record | Reason:
-    """Return the player's record of that name and kind."""
+def target_of(wallet: Wallet, facts: Facts, reference: Reference, *kinds: Kind) -> Record | Reason:
+    """Return the player's record of that name and of one of these kinds."""
     entry = facts.entries.get(reference)
     if entry is None:
         return Reason.REFERENCE_UNKNOWN
@@ -66,7 +66,7 @@ def target_of(wallet: Wallet, facts: Facts, reference: Reference, kind: Kind) ->
         return Reason.REFERENCE_MISMATCH
     if isinstance(entry, Tombstone):
         return Reason.ROLLED_BACK
-    return entry if entry.kind is kind else Reason.REFERENCE_MISMATCH
+    return entry if entry.kind in kinds else Reason.REFERENCE_MISMATCH
 
 
 def unresolved(wallet: Wallet, facts: Facts, target: Reference, kind: Kind) -> Record | Reason:

@@ -9,6 +9,7 @@ from countroom.ledger.movements import (
     Adjustment,
     Capture,
     Deposit,
+    DepositReturned,
     DepositReversal,
     Hold,
     Kind,
@@ -18,8 +19,9 @@ from countroom.ledger.movements import (
     Release,
     Status,
 )
+from countroom.ledger.records import Outcome
 from countroom.ledger.rules import limits
-from countroom.ledger.rules.effects import Effect, Facts, Found, totals_with, unresolved
+from countroom.ledger.rules.effects import Effect, Facts, Found, target_of, totals_with, unresolved
 from countroom.ledger.wallet import Wallet
 
 
@@ -35,16 +37,35 @@ def deposit(wallet: Wallet, _facts: Facts, movement: Deposit, now_ms: int) -> Fo
 
 
 def deposit_reversal(wallet: Wallet, facts: Facts, movement: DepositReversal, _now_ms: int) -> Found:
-    """Take a deposit, or a part of it, back, into debt if it must be; once for each deposit and never more than it was."""
-    reversed_one = unresolved(wallet, facts, movement.deposit, Kind.DEPOSIT)
+    """Take a deposit, or a part of it, back, into debt if it must be; at once never more than it was.
+
+    It may come back in parts, or by a refund and a chargeback as well: each has left the house. The first one marks the deposit.
+    """
+    reversed_one = target_of(wallet, facts, movement.deposit, Kind.DEPOSIT, Kind.DEPOSIT_RETURNED)
     if isinstance(reversed_one, Reason):
         return reversed_one
-    if movement.amount > reversed_one.amount:
+    if reversed_one.outcome is not Outcome.APPLIED or movement.amount > reversed_one.amount:
         return Reason.REFERENCE_MISMATCH
     after = replace(
         wallet,
         cash=wallet.cash - movement.amount,
         totals=totals_with(wallet, deposited=-movement.amount),
+    )
+    first = movement.deposit not in facts.resolutions
+    return Effect(after, amount=movement.amount, counter=movement.reference.source, resolves=first)
+
+
+def deposit_returned(wallet: Wallet, facts: Facts, movement: DepositReturned, _now_ms: int) -> Found:
+    """Give back what a reversal took; once for each reversal and never more than it took. It is no new use of a deposit limit."""
+    taken = unresolved(wallet, facts, movement.reversal, Kind.DEPOSIT_REVERSAL)
+    if isinstance(taken, Reason):
+        return taken
+    if movement.amount > taken.amount:
+        return Reason.REFERENCE_MISMATCH
+    after = replace(
+        wallet,
+        cash=wallet.cash + movement.amount,
+        totals=totals_with(wallet, deposited=movement.amount),
     )
     return Effect(after, amount=movement.amount, counter=movement.reference.source, resolves=True)
 

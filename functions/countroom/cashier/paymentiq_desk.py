@@ -1,0 +1,230 @@
+"""PaymentIQ's desk: each call answered by what stands in the ledger, so that the same call has the same answer, for ever.
+
+Money in goes the way of all deposits: a transfer is an event of its deposit, applied at once instead of by a queue. Money out is
+held when it is authorised, and captured or released after that. Every movement is named after PaymentIQ's own transaction, so a
+call that was cut off between its effect and its answer finds the effect when it is sent again.
+
+What PaymentIQ says it has moved is booked, always: its amount counts, not the one that was authorised. A withdrawal that was paid
+although nothing is held for it any more is booked as a correction, into debt if it must be, and people are told.
+"""
+
+import base64
+import hashlib
+from typing import Final
+
+from countroom import money
+from countroom.cashier import deposits, terms
+from countroom.cashier.apply_event import EventApplier, NotApplied, NotAppliedReason, Outcome
+from countroom.cashier.deposits import UNPAID, Deposit, DepositStatus, Payment
+from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
+from countroom.cashier.gateways.paymentiq import (
+    GATEWAY,
+    Answer,
+    Authorize,
+    Call,
+    Cancel,
+    ErrorCode,
+    Transfer,
+    VerifyUser,
+    is_withdrawal_code,
+)
+from countroom.cashier.idempotency import Answer as FirstAnswer
+from countroom.cashier.idempotency import Claim
+from countroom.cashier.paymentiq_payouts import Payouts
+from countroom.cashier.store import CashierStore, StoreUnavailable
+from countroom.clock import Clock
+from countroom.ledger.book import Book
+from countroom.ledger.movements import LimitKind, Status
+from countroom.ledger.rules import limits
+from countroom.ledger.wallet import Wallet
+
+_NOT_APPLIED: Final = {
+    NotAppliedReason.OTHER_FIGURES: ErrorCode.DUPLICATE_TRANSACTION,
+    NotAppliedReason.PAYMENT_TAKEN: ErrorCode.DUPLICATE_TRANSACTION,
+    NotAppliedReason.WRONG_CURRENCY: ErrorCode.WRONG_CURRENCY,
+    NotAppliedReason.CONTENDED: ErrorCode.TRY_AGAIN,
+}
+_STATUSES: Final = {
+    Status.EXCLUDED: ErrorCode.USER_EXCLUDED,
+    Status.BLOCKED: ErrorCode.USER_BLOCKED,
+    Status.CLOSED: ErrorCode.USER_BLOCKED,
+}
+_OPEN: Final = frozenset({DepositStatus.CREATED, DepositStatus.REQUIRES_ACTION})
+_DECLINED: Final = frozenset({ErrorCode.LIMIT_REACHED, ErrorCode.USER_BLOCKED, ErrorCode.USER_EXCLUDED})
+"""Refusals of a deposit that depend on the moment: they are written down as the end of the deposit, so a repeat is refused too."""
+
+
+class PaymentIqDesk:
+    """Answers the calls. Every method may raise StoreUnavailable and OutcomeUnknown: then the same call, sent again, is safe."""
+
+    def __init__(self, store: CashierStore, book: Book, applier: EventApplier, clock: Clock) -> None:
+        self._store = store
+        self._book = book
+        self._applier = applier
+        self._clock = clock
+        self._payouts = Payouts(book)
+
+    def answer(self, call: Call) -> Answer:
+        """Do what a call says and answer it."""
+        match call:
+            case VerifyUser():
+                return self._verify_user(call)
+            case Authorize():
+                return self._authorize_deposit(call) if call.amount > 0 else self._payouts.authorize(call)
+            case Transfer():
+                return self._transfer(call)
+            case Cancel():
+                return self._payouts.cancel(call) if is_withdrawal_code(call.auth_code) else self._cancel_deposit(call)
+
+    def _verify_user(self, call: VerifyUser) -> Answer:
+        told = {"userId": call.user_id}
+        deposit = self._deposit(call.session_id, call.user_id)
+        if deposit is None or deposit.status not in UNPAID:
+            return Answer(told, ErrorCode.UNKNOWN_SESSION)
+        wallet = self._book.wallet(call.user_id)
+        if wallet is None:
+            return Answer(told, ErrorCode.UNKNOWN_USER)
+        if wallet.status is not Status.ACTIVE:
+            return Answer(told, _STATUSES[wallet.status])
+        balance = money.format_amount(max(0, wallet.cash), money.currency(wallet.currency))
+        return Answer({**told, "country": wallet.country, "balance": balance, "balanceCy": wallet.currency})
+
+    def _authorize_deposit(self, call: Authorize) -> Answer:
+        told: dict[str, str | None] = {"userId": call.user_id, "txId": call.tx_id}
+        deposit = self._deposit(call.deposit_id, call.user_id)
+        if deposit is None:
+            return Answer(told, ErrorCode.UNKNOWN_SESSION)
+        error = self._decline(deposit, call)
+        if error is None or error in _DECLINED:
+            # What is decided stands with the deposit before it is said, so a repeat is answered the same.
+            outcome = PaymentOutcome.FAILED if error else PaymentOutcome.PENDING
+            deposit = self._told(deposit, call, outcome, error.value.lower() if error else "")
+            error = _standing(deposit)
+        if error is not None:
+            return Answer(told, error)
+        return Answer({**told, "merchantTxId": deposit.deposit_id, "authCode": deposit.deposit_id})
+
+    def _decline(self, deposit: Deposit, call: Authorize) -> ErrorCode | None:
+        """Say what the house has against a payment. What has been paid is booked all the same, whatever changes here later."""
+        if call.currency != deposit.currency:
+            return ErrorCode.WRONG_CURRENCY
+        taken = terms.TERMS[GATEWAY].ranges.get(call.currency)
+        if taken is None or not taken.holds(call.amount):
+            return ErrorCode.AMOUNT_OUT_OF_RANGE
+        if deposit.status not in _OPEN:
+            return _standing(deposit)
+        wallet = self._book.wallet(call.user_id)
+        if wallet is None:
+            return ErrorCode.UNKNOWN_USER
+        if wallet.status is not Status.ACTIVE:
+            return _STATUSES[wallet.status]
+        if limits.spent(wallet.limits, {LimitKind.DEPOSIT: call.amount}, self._clock()) is None:
+            return ErrorCode.LIMIT_REACHED
+        return None
+
+    def _told(self, deposit: Deposit, call: Authorize, outcome: PaymentOutcome, reason: str) -> Deposit:
+        payment = Payment(call.tx_id, call.amount, call.currency)
+        event = PaymentEvent(outcome, deposit.deposit_id, payment, self._clock(), reason, call.tx_id)
+        return self._applier.apply(GATEWAY, event).deposit or deposit
+
+    def _cancel_deposit(self, call: Cancel) -> Answer:
+        told = {"userId": call.user_id}
+        deposit = self._deposit(call.auth_code, call.user_id)
+        if deposit is None:
+            return Answer(told, ErrorCode.UNKNOWN_TRANSACTION)
+        payment = Payment(call.tx_id or deposit.deposit_id, deposit.amount, deposit.currency)
+        event = PaymentEvent(PaymentOutcome.CANCELLED, deposit.deposit_id, payment, self._clock())
+        after = self._applier.apply(GATEWAY, event).deposit
+        paid = after is not None and after.is_credited
+        return Answer(told, ErrorCode.ALREADY_PROCESSED) if paid else Answer(told)
+
+    def _transfer(self, call: Transfer) -> Answer:
+        if not call.origin_tx_id:
+            return self._pay_in(call) if call.amount > 0 else self._payouts.pay_out(call)
+        if call.amount > 0 and self._payouts.has_paid(call.origin_tx_id):
+            return self._payouts.give_back(call)
+        return self._take_back(call)
+
+    def _pay_in(self, call: Transfer) -> Answer:
+        """Credit a deposit with what was paid: the one that was authorised, or one that is opened for it now."""
+        wallet = self._book.wallet(call.user_id)
+        if wallet is None:
+            return Answer(_of(call), ErrorCode.UNKNOWN_USER, alarm="unknown_user")
+        if wallet.currency != call.currency:
+            return Answer(_of(call), ErrorCode.WRONG_CURRENCY, alarm="wrong_currency")
+        deposit = self._paid_deposit(call, wallet)
+        if deposit is None:
+            return Answer(_of(call), ErrorCode.NOT_BOOKED, alarm="foreign_deposit")
+        payment = Payment(call.tx_id, call.amount, call.currency)
+        return self._booked(
+            call, PaymentEvent(PaymentOutcome.SUCCEEDED, deposit.deposit_id, payment, self._clock(), "", call.tx_id)
+        )
+
+    def _paid_deposit(self, call: Transfer, wallet: Wallet) -> Deposit | None:
+        """Find the deposit of a transfer; None where what it names is not this player's."""
+        named = call.auth_code if deposits.is_deposit_id(call.auth_code) else call.deposit_id
+        deposit_id = self._store.paid_by(GATEWAY, call.tx_id) or named
+        found = self._store.get(deposit_id) if deposit_id else None
+        if found is None:
+            found = self._store.get(_own_deposit_id(call.tx_id)) or self._opened(call, wallet)
+        return found if found.player_id == call.user_id and found.gateway == GATEWAY else None
+
+    def _opened(self, call: Transfer, wallet: Wallet) -> Deposit:
+        """Open a deposit for money that came without one: a payment that PaymentIQ's own staff have made by hand, say."""
+        deposit_id = _own_deposit_id(call.tx_id)
+        deposit = deposits.open_deposit(deposit_id, wallet.player_id, GATEWAY, call.currency, call.amount, self._clock())
+        self._store.create(deposit, Claim(deposit_id, call.tx_id, b""), FirstAnswer(0, deposit_id))
+        found = self._store.get(deposit_id)
+        if found is None:
+            raise StoreUnavailable("a deposit is being opened at this moment")
+        return found
+
+    def _take_back(self, call: Transfer) -> Answer:
+        """Take back what a payment brought, or give back what a chargeback took; before the payment is known it is kept for it."""
+        deposit_id = self._store.paid_by(GATEWAY, call.origin_tx_id) or ""
+        if deposit_id and self._deposit(deposit_id, call.user_id) is None:
+            return Answer(_of(call), ErrorCode.UNKNOWN_TRANSACTION, alarm="foreign_deposit")
+        if call.amount > 0:
+            outcome, case_id = PaymentOutcome.CHARGEBACK_REVERSED, ""
+        elif call.is_chargeback:
+            outcome, case_id = PaymentOutcome.CHARGEBACK, ""  # a payment has one, and what reverses it does not name it
+        else:
+            outcome, case_id = PaymentOutcome.REFUNDED, call.tx_id
+        payment = Payment(call.origin_tx_id, abs(call.amount), call.currency)
+        return self._booked(call, PaymentEvent(outcome, deposit_id, payment, self._clock(), "", call.tx_id, case_id))
+
+    def _booked(self, call: Transfer, event: PaymentEvent) -> Answer:
+        try:
+            outcome: Outcome = self._applier.apply(GATEWAY, event)
+        except NotApplied as refused:
+            error = _NOT_APPLIED.get(refused.reason, ErrorCode.NOT_BOOKED)
+            alarm = "" if error is ErrorCode.TRY_AGAIN else refused.reason.value
+            return Answer(_of(call), error, alarm=alarm)
+        return Answer({**_of(call), "merchantTxId": outcome.deposit.deposit_id if outcome.deposit else call.tx_id})
+
+    def _deposit(self, deposit_id: str, player_id: str) -> Deposit | None:
+        """Find a player's deposit of this gateway; another player's is none."""
+        if not deposits.is_deposit_id(deposit_id):
+            return None
+        found = self._store.get(deposit_id)
+        return found if found and found.player_id == player_id and found.gateway == GATEWAY else None
+
+
+def _of(call: Transfer) -> dict[str, str | None]:
+    return {"userId": call.user_id, "txId": call.tx_id}
+
+
+def _own_deposit_id(tx_id: str) -> str:
+    """Name a deposit that nobody opened after its transaction: the same for ever, and none that a player's deposit can have."""
+    digest = hashlib.sha256(f"{GATEWAY}:{tx_id}".encode()).digest()
+    return deposits.ID_PREFIX + base64.b32encode(digest).decode().lower()[: deposits.ID_LENGTH]
+
+
+def _standing(deposit: Deposit) -> ErrorCode | None:
+    """Say how an authorisation of this deposit was answered; None: with success. What came later does not change it."""
+    for change in deposit.changes:
+        why = change.cause.partition(":")[2].upper()
+        if change.status is DepositStatus.FAILED and why in _DECLINED:
+            return ErrorCode(why)
+    authorised = any(change.status is DepositStatus.PENDING for change in deposit.changes)
+    return None if authorised else ErrorCode.ALREADY_PROCESSED

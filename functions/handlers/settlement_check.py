@@ -1,0 +1,137 @@
+"""The comparison with the gateways' settlement files, and the look for deposits that are stuck: every hour, by a schedule.
+
+Event ``{}`` compares every file that is new; ``{"gateway": "adyen", "day": "2026-01-31"}`` compares that one, again if need be. The
+answer, the log and the counts say what came of it; the report itself lies in the bucket of the files.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any, Final
+
+from countroom.cashier import terms
+from countroom.cashier.gateways import DIALECTS
+from countroom.cashier.reconciler import Compared, OutOfTime, Reconciler
+from countroom.cashier.settlement import Difference
+from countroom.cashier.settlement_shelf import Shelf
+from countroom.cashier.store import CashierStore
+from countroom.clock import system_clock
+from runtime import aws, settings, telemetry
+
+READ_TIMEOUT_S: Final = 10.0
+TRIES_MAX: Final = 4
+LEFT_MS_MIN: Final = 30_000
+"""What must remain of the function's time; below it the check ends and says that it is incomplete."""
+SHOWN_MAX: Final = 100
+
+GATEWAYS: Final = tuple(sorted({*DIALECTS, *terms.TERMS}))
+"""Those that send webhooks, and those that are asked at once."""
+
+COUNTS: Final[Mapping[Difference, str]] = {
+    Difference.MISSING_HERE: "SettlementMissingHere",
+    Difference.MISSING_THERE: "SettlementMissingThere",
+    Difference.AMOUNT_DIFFERS: "SettlementAmountDiffers",
+    Difference.LISTED_TWICE: "SettlementMissingHere",  # the gateway says that it has the money once more
+    Difference.LATE: "SettlementLate",
+    Difference.UNREADABLE: "SettlementUnreadable",
+}
+"""How operators see each kind of difference; the alarms are on these."""
+
+
+class CheckFailed(Exception):
+    """The check could not be made. The message is all that its caller may know; operators find the rest in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Environment of this function."""
+
+    cashier_table: str
+    settlement_bucket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The one file that is asked for."""
+
+    gateway: str
+    day: date
+
+
+@cache
+def _parts() -> tuple[CashierStore, Shelf]:
+    told = settings.load(Settings)
+    store = CashierStore(aws.client("dynamodb", read_timeout=READ_TIMEOUT_S, max_attempts=TRIES_MAX), told.cashier_table)
+    return store, Shelf(aws.client("s3", read_timeout=READ_TIMEOUT_S, max_attempts=TRIES_MAX), told.settlement_bucket)
+
+
+def read_order(event: Mapping[str, Any]) -> Order | None:
+    """Read an event; None for an empty one. Raises CheckFailed for one that is not in the form that this file's head describes."""
+    if not event:
+        return None
+    gateway, day = event.get("gateway"), event.get("day")
+    if event.keys() != {"gateway", "day"} or not isinstance(gateway, str) or gateway not in GATEWAYS or not isinstance(day, str):
+        raise CheckFailed("The event must be {} or name a gateway and a day.")
+    try:
+        return Order(gateway, date.fromisoformat(day))
+    except ValueError:
+        raise CheckFailed("day must be a date such as 2026-01-31.") from None
+
+
+def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    order = read_order(event)
+
+    def out_of_time() -> bool:
+        left: int = context.get_remaining_time_in_millis()
+        return left < LEFT_MS_MIN
+
+    try:
+        return _check(order, out_of_time)
+    except Exception as error:  # noqa: BLE001 - the outermost edge: a caller learns that it failed, operators get the log line
+        telemetry.count("SettlementIncomplete")
+        telemetry.logger.error("settlement check failed", failure=telemetry.describe(error))
+        raise CheckFailed("The check could not be completed; its log says why.") from None
+
+
+def _check(order: Order | None, out_of_time: Callable[[], bool]) -> dict[str, Any]:
+    store, shelf = _parts()
+    reconciler = Reconciler(store, shelf, system_clock, out_of_time)
+    answer: dict[str, Any] = {"complete": True, "reports": []}
+    try:
+        if order:
+            answer["reports"].append(_compare(reconciler, order.gateway, order.day))
+        for gateway in () if order else GATEWAYS:
+            for day in reconciler.due(gateway):
+                answer["reports"].append(_compare(reconciler, gateway, day))
+            _look_for_more(reconciler, gateway)
+    except OutOfTime:
+        answer["complete"] = False
+        telemetry.logger.error("settlement check out of time", reports=len(answer["reports"]))
+    telemetry.count("SettlementIncomplete", int(not answer["complete"]))
+    return answer
+
+
+def _compare(reconciler: Reconciler, gateway: str, day: date) -> dict[str, Any]:
+    compared: Compared = reconciler.compare(gateway, day)
+    report = compared.report
+    for difference, count in report.counts.items():
+        telemetry.count(COUNTS[difference], count)
+    counts = {difference.value: count for difference, count in report.counts.items()}
+    about = {"gateway": gateway, "day": str(day), "report": compared.key}
+    said: dict[str, Any] = {**about, "lines": report.lines, "matched": report.matched, **counts}
+    telemetry.logger.info("settlement compared", **said, carried=len(report.carried))
+    return said
+
+
+def _look_for_more(reconciler: Reconciler, gateway: str) -> None:
+    missing, pending = reconciler.file_missing(gateway), reconciler.pending_too_long(gateway)
+    telemetry.count("SettlementFileMissing", int(missing))
+    telemetry.count("DepositsPendingTooLong", len(pending))
+    if missing:
+        telemetry.logger.warning("settlement file missing", gateway=gateway)
+    for deposit_id in pending[:SHOWN_MAX]:
+        telemetry.logger.warning("deposit pending too long", gateway=gateway, deposit_id=deposit_id)
+
+
+handler: Final = telemetry.observed(_serve)

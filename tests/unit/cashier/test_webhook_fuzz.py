@@ -1,0 +1,37 @@
+import json
+
+import pytest
+
+from tests.unit.cashier import adyen_wire, stripe_wire
+from tests.unit.cashier.support import body_of, signed_headers
+from tests.unit.cashier.webhook_fuzz import GATEWAYS, PIQ_SECRET, Seen, Sent, entrances, run, status_of
+
+SHARDS = 16
+CASES = 1_250  # 20,000 in all
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_mutated_webhooks_get_defined_answers_and_nothing_moves_without_a_valid_signature(shard: int) -> None:
+    counts = run(seed=1_000 + shard, cases=CASES)
+    assert sum(counts.values()) == CASES
+    for gateway in GATEWAYS:
+        accepted = counts[gateway, 202] + counts[gateway, 200]
+        # Neither a fuzzer that breaks everything nor one that breaks nothing would show anything.
+        assert accepted > 20
+        assert counts[gateway, 401] > 20
+        assert counts[gateway, 400] > 5
+        assert counts[gateway, 413] > 0
+
+
+def test_whole_deliveries_come_through_by_the_signers_of_others() -> None:
+    seen = Seen()
+    bodies = {"standard": body_of(), "stripe": stripe_wire.event(), "adyen": adyen_wire.batch(adyen_wire.item())}
+    headers = {"standard": signed_headers(bodies["standard"]), "stripe": {"stripe-signature": stripe_wire.header(bodies["stripe"])}}
+    with entrances(seen):
+        for gateway, body in bodies.items():
+            assert status_of(Sent(gateway, body, headers.get(gateway, {}))) in {200, 202}
+        told = json.dumps({"userId": "pl_a", "sessionId": "s"}).encode()
+        assert status_of(Sent("paymentiq", told, {"x-paymentiq-secret": PIQ_SECRET}, "verifyuser")) == 200
+        assert status_of(Sent("paymentiq", told, {"x-paymentiq-secret": PIQ_SECRET[:-1]}, "verifyuser")) == 401
+    assert seen.queued == list(bodies.values())
+    assert len(seen.asked) == 1
