@@ -1,5 +1,7 @@
 """What an alarm is here, and where it goes."""
 
+from typing import ClassVar
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -41,6 +43,9 @@ class Alarm(cloudwatch.Alarm):
     Missing data counts as quiet: each metric here either has a point for every thing that happened or is zero.
     """
 
+    operator: ClassVar = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+    missing: ClassVar = cloudwatch.TreatMissingData.NOT_BREACHING
+
     def __init__(
         self,
         scope: Construct,
@@ -58,10 +63,17 @@ class Alarm(cloudwatch.Alarm):
             construct_id,
             metric=metric,
             threshold=threshold,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            comparison_operator=self.operator,
             evaluation_periods=out_of[1],
             datapoints_to_alarm=out_of[0],
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=self.missing,
             alarm_description=f"{means} First action: {_RUNBOOK}#{runbook}",
         )
         self.add_alarm_action(actions.SnsAction(topic))
+
+
+class SilenceAlarm(Alarm):
+    """The other way round: fires when `metric` stays below `threshold`, or has no data at all."""
+
+    operator = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+    missing = cloudwatch.TreatMissingData.BREACHING

@@ -8,6 +8,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infrastructure.constructs.alarm import SilenceAlarm
 from infrastructure.constructs.function import Function
 from infrastructure.constructs.house import House
 from infrastructure.constructs.permissions import allow, through
@@ -15,28 +16,44 @@ from infrastructure.constructs.permissions import allow, through
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When something runs: EventBridge Scheduler's cron expression (UTC), what it means, how many minutes later it may be."""
+    """When something runs: EventBridge Scheduler's cron expression (UTC), what it means, how many minutes later it may be.
+
+    `silent_periods` of `silent_hours` without a single run are worth an alarm.
+    """
 
     cron: str
     words: str
     window_minutes: int
+    silent_hours: int
+    silent_periods: int
 
 
 def every_night(hour_utc: int) -> Times:
-    """Once a night, at some time in the quarter of an hour from `hour_utc` on."""
-    return Times(f"cron(0 {hour_utc} * * ? *)", "every night", 15)
+    """Once a night, at some time in the quarter of an hour from `hour_utc` on; missed when 30 hours pass without."""
+    return Times(f"cron(0 {hour_utc} * * ? *)", "every night", 15, silent_hours=6, silent_periods=5)
 
 
 def every_hour(minute: int) -> Times:
-    """Once an hour, at some time in the five minutes from `minute` on."""
-    return Times(f"cron({minute} * * * ? *)", "every hour", 5)
+    """Once an hour, at some time in the five minutes from `minute` on; missed when three hours pass without."""
+    return Times(f"cron({minute} * * * ? *)", "every hour", 5, silent_hours=1, silent_periods=3)
 
 
 class Scheduled(Construct):
-    """Invokes `function` at `times` with an empty event; what cannot be delivered goes to `failures`."""
+    """Invokes `function` at `times` with an empty event; what cannot be delivered goes to `failures`.
+
+    A schedule that is switched off, or may not start its function any more, fails nowhere: so there is an alarm for silence.
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, house: House, function: Function, failures: sqs.IQueue, times: Times
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        house: House,
+        function: Function,
+        failures: sqs.IQueue,
+        times: Times,
+        runbook: str,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
@@ -69,3 +86,12 @@ class Scheduled(Construct):
             ),
         )
         schedule.node.add_dependency(role)
+        SilenceAlarm(
+            self,
+            "Silent",
+            topic=house.topic,
+            metric=function.alias.metric_invocations(period=cdk.Duration.hours(times.silent_hours), statistic="Sum"),
+            means=f"{function.node.id} should run {times.words}, and did not run at all.",
+            runbook=runbook,
+            out_of=(times.silent_periods, times.silent_periods),
+        )

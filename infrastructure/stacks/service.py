@@ -115,7 +115,7 @@ class ServiceStack(cdk.Stack):
         self._player_api.serve(self._function("Wallet", functions.wallet()), routes.WALLET)
         self._audit = self._function("LedgerAudit", functions.audit())
         times = every_night(_AUDIT_HOUR_UTC)
-        Scheduled(self, "NightlyAudit", house=house, function=self._audit, failures=failures, times=times)
+        Scheduled(self, "NightlyAudit", house=house, function=self._audit, failures=failures, times=times, runbook="audit-failed")
         self._auditor = AuditorRole(self, "Auditor", house=house, ledger=state.ledger, index=LEDGER_INDEX, audit=self._audit)
         SignalAlarms(self, "LedgerSignals", topic=house.topic, signals=signals.LEDGER)
         WritesThrottled(self, "LedgerThrottled", topic=house.topic, table=state.ledger, called="ledger", runbook="ledger-throttled")
@@ -146,7 +146,15 @@ class ServiceStack(cdk.Stack):
         )
         report = self._function("RoundsReport", functions.rounds_report())
         times = every_hour(_REPORT_MINUTE)
-        Scheduled(self, "HourlyRounds", house=house, function=report, failures=report_failures, times=times)
+        Scheduled(
+            self,
+            "HourlyRounds",
+            house=house,
+            function=report,
+            failures=report_failures,
+            times=times,
+            runbook="rounds-report-failed",
+        )
         SignalAlarms(self, "GamesSignals", topic=house.topic, signals=signals.of_games(tuple(self._settings.provider_throttles)))
 
     def _serve_provider(self, functions: GamesFunctions, provider: str, throttle: Throttle) -> None:
@@ -176,7 +184,15 @@ class ServiceStack(cdk.Stack):
         self._settlement = self._function("SettlementCheck", functions.settlement_check())
         accept_prefixes(self._settlement.role, self._state.settlements_export, SETTLEMENT_FILES, SETTLEMENT_REPORTS)
         times = every_hour(_SETTLEMENT_MINUTE)
-        Scheduled(self, "HourlySettlement", house=house, function=self._settlement, failures=failures, times=times)
+        Scheduled(
+            self,
+            "HourlySettlement",
+            house=house,
+            function=self._settlement,
+            failures=failures,
+            times=times,
+            runbook="settlement-failed",
+        )
         SignalAlarms(self, "CashierSignals", topic=house.topic, signals=signals.of_cashier(tuple(self._state.gateway_secrets)))
 
     def _function(self, construct_id: str, spec: FunctionSpec) -> Function:

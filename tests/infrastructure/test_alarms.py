@@ -80,7 +80,20 @@ def test_every_alarm_tells_somebody_and_names_its_runbook(every_stage: Templates
     for alarm in alarms(every_stage).values():
         assert refers(alarm["AlarmActions"]) == {topic}
         assert "docs/runbook.md#" in alarm["AlarmDescription"]
-        assert alarm["TreatMissingData"] == "notBreaching"
+        silence = alarm["ComparisonOperator"] == "LessThanThreshold"
+        assert alarm["TreatMissingData"] == ("breaching" if silence else "notBreaching")
+
+
+def test_a_schedule_that_does_not_start_its_function_is_seen(every_stage: Templates) -> None:
+    silent = [one for one in alarms(every_stage).values() if one["ComparisonOperator"] == "LessThanThreshold"]
+    assert len(silent) == len(every_stage.of_type("AWS::Scheduler::Schedule"))
+    longest = {}
+    for alarm in silent:
+        assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("Invocations", "Sum", 1)
+        assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
+        (runbook,) = NAMED.findall(alarm["AlarmDescription"])
+        longest[runbook] = alarm["Period"] * alarm["EvaluationPeriods"] / 3600
+    assert longest == {"audit-failed": 30, "rounds-report-failed": 3, "settlement-failed": 3}
 
 
 def test_every_alarm_has_its_heading_in_the_runbook_and_every_heading_an_alarm(prod: Templates) -> None:
