@@ -10,9 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import botocore.session
+from botocore.exceptions import BotoCoreError
+
+from infrastructure.stages import stage_settings
 from sandbox.setup import NODE_MODULES, ROOT, node_home
 
 STAGES = ("dev", "prod")
+_PLACEHOLDER = ".example"
+_NO_CREDENTIALS = "There are no AWS credentials in this shell. Set AWS_PROFILE, or log in (aws sso login), and try again."
 
 
 def command(action: str, stage: str, node: Path) -> list[str]:
@@ -26,12 +32,37 @@ def command(action: str, stage: str, node: Path) -> list[str]:
     return [*cli, "deploy", "--all", "--context", f"stage={stage}", "--output", f"cdk.out/{stage}", *approval]
 
 
+def has_credentials() -> bool:
+    """Say whether this shell has AWS credentials at all; whether they are any good, AWS says."""
+    try:
+        return botocore.session.get_session().get_credentials() is not None
+    except BotoCoreError as error:
+        print(f"The AWS credentials of this shell cannot be read: {error}", file=sys.stderr)
+        return False
+
+
+def warning(stage: str) -> str:
+    """Say what a deployment of this stage will lack as its settings stand, '' for nothing."""
+    domain = stage_settings(stage).mail_domain
+    if not domain.endswith(_PLACEHOLDER):
+        return ""
+    return (
+        f"Note: mail_domain of {stage} is the placeholder {domain}. No e-mail will be delivered, so nobody can register, "
+        "until you put a domain of yours there (infrastructure/stages.py; docs/runbook.md, first deployment)."
+    )
+
+
 def main() -> int:
     """Run the CDK; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.cdk", description=__doc__)
     parser.add_argument("action", choices=("synth", "bootstrap", "deploy"))
     parser.add_argument("stage", choices=STAGES)
     asked = parser.parse_args()
+    if asked.action != "synth" and not has_credentials():
+        print(_NO_CREDENTIALS, file=sys.stderr)
+        return 1
+    if asked.action == "deploy" and (note := warning(asked.stage)):
+        print(note)
     node = node_home()
     search = os.pathsep.join((str(node / "bin"), os.environ.get("PATH", os.defpath)))
     done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
