@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from countroom.clock import system_clock
 from countroom.games.catalogue_store import CatalogueStore
-from countroom.games.curator import Curator, Deed, shipped
+from countroom.games.curator import Curator, Deed
 from countroom.ledger import sessions
 from countroom.ledger.book import Book
 from countroom.ledger.movements import Deposit, OpenWallet, Reference, StartSession
 from countroom.ledger.store import LedgerStore
 from countroom.money import from_scaled
+from sandbox.staff import game_lists
 
 PLAYER, GAME = "pl_warmbench", "cwk_clockworkreels"
 _STAKE = 100_000  # one euro in the protocol's unit
@@ -48,7 +49,9 @@ def prepare(endpoint: str, dynamodb: Any, secrets: Any, table: str, games: str) 
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     arn = secrets.create_secret(Name="bench-hub88", SecretString=json.dumps({"public_keys": [public.decode()]}))["ARN"]
     token = _open(dynamodb, table)
-    Curator(CatalogueStore(dynamodb, games), system_clock).import_list("hub88", shipped()["hub88"], Deed("bench", "to be played"))
+    Curator(CatalogueStore(dynamodb, games), system_clock).import_list(
+        "hub88", game_lists()["hub88"], Deed("bench", "to be played")
+    )
     os.environ.update(
         {
             "AWS_ENDPOINT_URL": endpoint,

@@ -1,12 +1,14 @@
 """What an operator does to the running sandbox: invoke a staff function under the role that may, and nothing else."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from sandbox import aws
 from sandbox.stack import Stack
 
 ACTOR = "sandbox-operator"
+CATALOGUE: Final = Path(__file__).with_name("catalogue.json")
 
 
 class StaffError(Exception):
@@ -43,15 +45,24 @@ def support(stack: Stack, action: str, player_id: str, reason: str) -> dict[str,
     return _done(invoke(stack, "support", "SupportFunctionName", event))
 
 
+def game_lists() -> dict[str, list[Any]]:
+    """Give the lists of games by provider: made up, so that there is something to play."""
+    lists: dict[str, list[Any]] = {}
+    for entry in json.loads(CATALOGUE.read_text(encoding="utf-8")):
+        lists.setdefault(entry["provider"], []).append(entry)
+    return lists
+
+
 def import_games(stack: Stack) -> int:
-    """Let the games staff take over the lists of games that come with the code; gives how many there are then.
+    """Let the games staff take over the lists of the sandbox's providers, one by one; gives how many games there are then.
 
     Raises:
         StaffError: when the function fails or refuses.
 
     """
-    event = {"action": "import", "shipped": True, "actor": ACTOR, "reason": "first import of the sandbox"}
-    _done(invoke(stack, "games", "GamesStaffFunctionName", event))
+    for provider, entries in game_lists().items():
+        event = {"action": "import", "provider": provider, "games": entries, "actor": ACTOR, "reason": "the sandbox's games"}
+        _done(invoke(stack, "games", "GamesStaffFunctionName", event))
     shown = _done(invoke(stack, "games", "GamesStaffFunctionName", {"action": "show", "actor": ACTOR, "reason": "a look"}))
     return sum(int(one["games"]) for one in shown["providers"].values())
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 BODY_BYTES_MAX: Final = 16 * 1024
-"""Largest body that any entrance reads, in bytes."""
+"""Largest body that an entrance reads, in bytes, where it has no other limit of its own."""
 
 
 class NotJson(ValueError):
@@ -19,7 +19,7 @@ class NotJson(ValueError):
 
 
 class BodyTooLarge(NotJson):
-    """More than BODY_BYTES_MAX bytes: not read at all."""
+    """More bytes than the limit: not read at all."""
 
 
 def body_bytes(event: Mapping[str, Any]) -> bytes:
@@ -33,9 +33,9 @@ def body_bytes(event: Mapping[str, Any]) -> bytes:
         raise NotJson("not base64") from None
 
 
-def read(raw: bytes) -> object:
-    """Read a value. Raises NotJson, and BodyTooLarge before anything is read."""
-    if len(raw) > BODY_BYTES_MAX:
+def read(raw: bytes, limit: int = BODY_BYTES_MAX) -> object:
+    """Read a value of at most `limit` bytes. Raises NotJson, and BodyTooLarge before anything is read."""
+    if len(raw) > limit:
         raise BodyTooLarge("the body is too large")
     try:
         return _decoder.decode(raw.decode("utf-8"))

@@ -24,6 +24,7 @@ from countroom.games.launch import (
     LaunchRefused,
     PlayerBlocked,
     PlayerExcluded,
+    UnderAge,
     WalletMissing,
 )
 from countroom.games.launchers.dialect import Mode, Platform, ProviderUnavailable
@@ -31,6 +32,11 @@ from countroom.games.opening import Opening, Wish
 from countroom.games.round_reader import RoundReader
 from countroom.games.rounds import key_of
 from countroom.games.rounds_store import RoundsStore, RoundsUnavailable
+from countroom.identity.people import People
+from countroom.identity.refusals import NoSuchAccount, Unavailable
+from countroom.identity.store import PlayersStore
+from countroom.identity.table import Table
+from countroom.identity.vault import Vault
 from countroom.ledger.book import Book, OutcomeUnknown
 from countroom.ledger.chain import IndexBehind
 from countroom.ledger.movements import ID_MAX, InvalidReference
@@ -38,6 +44,7 @@ from countroom.ledger.store import LedgerStore, StoreBusy
 from countroom.times import to_iso
 from countroom.urls import is_safe_url
 from handlers.parts import bearer
+from handlers.parts.ages import age_check
 from handlers.parts.ways_out import WaysOut
 from runtime import aws, gate, http, settings, telemetry
 from runtime.problems import Code, Problem
@@ -57,6 +64,8 @@ class Settings(bearer.BearerSettings):
     ledger_table: str
     games_table: str
     circuits_table: str
+    players_table: str
+    personal_key_id: str
     launch_urls: dict[str, str]
     provider_secrets: dict[str, str]
 
@@ -122,6 +131,50 @@ class ProviderList(BaseModel):
     items: list[ProviderView]
 
 
+class MoveView(BaseModel):
+    """One movement of a round. `amount` is what was asked for; `reason` why it was refused.
+
+    `free`: a bet of nothing. `promotional`: a win in a round without a bet. `after_close`: it came after the provider had closed
+    the round, and is booked all the same.
+    """
+
+    transaction_id: str
+    kind: str
+    outcome: str
+    reason: str | None
+    amount: str
+    game: str | None
+    at: str
+    related_transaction_id: str | None
+    rolled_back: bool
+    free: bool
+    promotional: bool
+    after_close: bool
+
+
+class RoundView(BaseModel):
+    """A player's round. `state` is open, settled, rolled_back, promotion or refused; `won` and `staked` are what stands.
+
+    `closed_at` is null where the provider has not said that the round is over. `whole` is false where only the newest movements
+    of a very long round are shown.
+    """
+
+    provider: str
+    round_id: str
+    state: str
+    open_since: str | None
+    closed_at: str | None
+    currency: str
+    staked: str
+    won: str
+    net: str
+    started_at: str
+    last_at: str
+    games: list[str]
+    whole: bool
+    moves: list[MoveView]
+
+
 app = http.create_app(
     {
         **bearer.PROBLEMS,
@@ -130,7 +183,10 @@ app = http.create_app(
         CurrencyNotTaken: Code.WRONG_CURRENCY,
         PlayerBlocked: Code.WALLET_BLOCKED,
         PlayerExcluded: Code.WALLET_EXCLUDED,
+        UnderAge: Code.UNDER_AGE,
         WalletMissing: Code.FORBIDDEN,
+        NoSuchAccount: Code.FORBIDDEN,
+        Unavailable: Code.TEMPORARILY_UNAVAILABLE,
         LaunchRefused: Code.CONFLICT,
         ProviderUnavailable: Code.PROVIDER_UNAVAILABLE,
         SecretUnavailable: Code.PROVIDER_UNAVAILABLE,
@@ -181,7 +237,10 @@ def _ways_out() -> WaysOut:
 @cache
 def _opening() -> Opening:
     launcher = Launcher(Book(_ledger(), system_clock), _catalogue(), system_clock)
-    return Opening(launcher, lambda provider: _ways_out().of(provider))
+    told = _settings()
+    players = PlayersStore(Table(aws.client("dynamodb"), told.players_table))
+    people = People(players, Vault(aws.client("kms"), told.personal_key_id))
+    return Opening(launcher, lambda provider: _ways_out().of(provider), age_check(people, system_clock))
 
 
 @cache
@@ -241,7 +300,7 @@ def start_session(game_id: str, player_id: Player, body: LaunchBody | None = Non
     wish = _wish(body or LaunchBody())
     try:
         opened = _opening().open(player_id, game_id, wish)
-    except (ProviderUnavailable, SecretUnavailable, CatalogueUnavailable, OutcomeUnknown, LaunchRefused) as error:
+    except (ProviderUnavailable, SecretUnavailable, CatalogueUnavailable, OutcomeUnknown, LaunchRefused, Unavailable) as error:
         telemetry.count("LaunchFailed", dimensions={"reason": type(error).__name__})
         raise
     telemetry.count("GameLaunched", dimensions={"provider": opened.game.provider})
@@ -262,8 +321,21 @@ def _wish(body: LaunchBody) -> Wish:
 
 
 @app.get("/v1/rounds/<provider>/<round_id>", security=bearer.SECURITY)
-def show_round(provider: str, round_id: str, player_id: Player) -> dict[str, Any]:
-    """Show one of the player's own rounds: its bets, wins and rollbacks, what was staked and won, and how it stands."""
+def show_round(provider: str, round_id: str, player_id: Player) -> RoundView:
+    """Show one of the player's own rounds: its bets, wins and rollbacks, what was staked and won, and how it stands.
+
+    An id with a slash in it does not fit into a path: it goes into the query of the route without it.
+    """
+    return _round(player_id, provider, round_id)
+
+
+@app.get("/v1/rounds/<provider>", security=bearer.SECURITY)
+def find_round(provider: str, round_id: Annotated[str, Query(min_length=1, max_length=ID_MAX)], player_id: Player) -> RoundView:
+    """Show one of the player's own rounds, whatever characters its id has: it is given in the query, percent-encoded."""
+    return _round(player_id, provider, round_id)
+
+
+def _round(player_id: str, provider: str, round_id: str) -> RoundView:
     if len(provider) > NAME_MAX or len(round_id) > ID_MAX:
         raise Problem(Code.NOT_FOUND)
     try:
@@ -273,7 +345,7 @@ def show_round(provider: str, round_id: str, player_id: Player) -> dict[str, Any
     found = _rounds().read(key)
     if found is None:
         raise Problem(Code.NOT_FOUND)
-    return found.view()
+    return RoundView(**found.view())
 
 
 @app.get("/v1/providers/health", security=bearer.PUBLIC)

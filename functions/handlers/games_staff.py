@@ -1,12 +1,13 @@
 """Staff's hand on the games: invoked directly, under a role of its own. Every event names its `actor` and a `reason`.
 
     {"action": "import", "provider": …, "games": [entry, …]}     take over a provider's list; the same again changes nothing
-    {"action": "import", "shipped": true}                         take over the lists that come with the code
     {"action": "disable" | "enable", "game_id": …}                one game: no bets, wins are paid
     {"action": "disable" | "enable", "provider": …}               all of a provider's
     {"action": "show"}, {…, "provider": …}, {…, "game_id": …}     the catalogue, one provider's games, one game
     {"action": "round", "player_id": …, "provider": …, "round_id": …}
     {"action": "health"}                                          how each provider answers, and how its circuit stands
+
+A provider whose games are lost (`show` names it) gets them back by the next import; until then it cannot be switched.
 
 Answers ``{"outcome": "done", …}``, or ``{"outcome": "refused", "code": …, "detail": …}`` with `faults` where a list is wrong.
 """
@@ -18,15 +19,15 @@ from typing import Any, Final
 
 from countroom.clock import system_clock
 from countroom.games.catalogue import CatalogueUnavailable, Game
-from countroom.games.catalogue_store import CatalogueMoved, CatalogueStore, CatalogueTooLarge
-from countroom.games.curator import Curator, Deed, Done, shipped
+from countroom.games.catalogue_store import CatalogueMoved, CatalogueStore, CatalogueTooLarge, ShelfLost
+from countroom.games.curator import Curator, Deed, Done, Known
 from countroom.games.entries import BadList, is_game_id, is_provider
 from countroom.games.health import HealthBoard, HealthUnavailable
 from countroom.games.listing import game_view
 from countroom.games.round_reader import RoundReader
 from countroom.games.rounds import key_of
 from countroom.games.rounds_store import RoundsStore, RoundsUnavailable
-from countroom.games.snapshot import NoSuchGame, NoSuchProvider, Snapshot
+from countroom.games.snapshot import NoSuchGame, NoSuchProvider, Shelf
 from countroom.ledger.chain import ChainBroken, IndexBehind
 from countroom.ledger.movements import InvalidReference, is_player_id
 from countroom.ledger.store import LedgerStore, StoreBusy
@@ -80,18 +81,10 @@ def _curator() -> Curator:
 
 
 def _import(event: Event, deed: Deed) -> Answer:
-    if event.get("shipped") is True:
-        _only(event, "shipped")
-        lists: Mapping[str, Any] = shipped()
-    else:
-        _only(event, "provider", "games")
-        lists = {_provider(event): event.get("games")}
-    return {"imported": {provider: _import_one(provider, entries, deed) for provider, entries in lists.items()}}
-
-
-def _import_one(provider: str, entries: Any, deed: Deed) -> Answer:
+    _only(event, "provider", "games")
+    provider = _provider(event)
     try:
-        done = _curator().import_list(provider, entries, deed)
+        done = _curator().import_list(provider, event.get("games"), deed)
     except BadList as bad:
         faults = [{"entry": entry, "fault": fault} for entry, fault in bad.faults]
         raise Refused("bad_list", f"{bad.count} entries are wrong; nothing was imported.", faults=faults) from None
@@ -101,7 +94,7 @@ def _import_one(provider: str, entries: Any, deed: Deed) -> Answer:
     counts = (
         {"added": came.added, "changed_games": came.changed, "unchanged": came.unchanged, "removed": came.removed} if came else {}
     )
-    return {**_done_view(done), **counts}
+    return {"imported": {provider: {**_done_view(done), **counts}}}
 
 
 def _switch(event: Event, deed: Deed, *, enabled: bool) -> Answer:
@@ -114,6 +107,8 @@ def _switch(event: Event, deed: Deed, *, enabled: bool) -> Answer:
         return _done_view(_curator().switch(deed, enabled=enabled, provider=provider, game_id=game_id))
     except (NoSuchGame, NoSuchProvider):
         raise Refused("not_found", "The catalogue has no such game or provider.") from None
+    except ShelfLost:
+        raise Refused("games_lost", "The games of a provider are lost; import its list again.") from None
 
 
 def _done_view(done: Done) -> Answer:
@@ -122,40 +117,39 @@ def _done_view(done: Done) -> Answer:
 
 def _show(event: Event, _deed: Deed) -> Answer:
     _only(event, "game_id", "provider")
-    version, snapshot = _curator().read()
+    known = _curator().read()
+    told: Answer = {"version": known.head.version, "lost": sorted(known.lost)}
     if "game_id" in event:
-        game = snapshot.games.get(_game_id(event))
-        if game is None:
-            raise Refused("not_found", "The catalogue has no such game.")
-        return {"version": version, "game": {**game_view(game), "code": game.code, **_switches(snapshot, game)}}
+        return {**told, "game": _game_view(known, _game_id(event))}
     if "provider" in event:
-        provider = _provider(event)
-        games = [game for game in snapshot.games.values() if game.provider == provider]
-        shown = [{"game_id": game.id, "code": game.code, **_switches(snapshot, game)} for game in games[:SHOWN_MAX]]
-        return {"version": version, "games": shown, "count": len(games)}
-    return {"version": version, "providers": _summary(snapshot)}
+        shelf = known.snapshot.shelf(_provider(event))
+        games = list(shelf.games.values())
+        shown = [{"game_id": game.id, "code": game.code, **_switches(shelf, game)} for game in games[:SHOWN_MAX]]
+        return {**told, "games": shown, "count": len(games)}
+    return {**told, "providers": {name: _summary(shelf) for name, shelf in sorted(known.snapshot.shelves.items())}}
 
 
-def _switches(snapshot: Snapshot, game: Game) -> Answer:
+def _game_view(known: Known, game_id: str) -> Answer:
+    try:
+        shelf = known.snapshot.shelf(known.snapshot.provider_of(game_id))
+    except NoSuchGame:
+        raise Refused("not_found", "The catalogue has no such game.") from None
+    game = shelf.games[game_id]
+    return {**game_view(game), "code": game.code, **_switches(shelf, game)}
+
+
+def _switches(shelf: Shelf, game: Game) -> Answer:
     return {
-        "enabled": snapshot.is_enabled(game),
+        "enabled": shelf.is_enabled(game),
         "listed_enabled": game.enabled,
-        "switched_off": game.id in snapshot.off_games,
-        "provider_switched_off": game.provider in snapshot.off_providers,
+        "switched_off": game.id in shelf.off.games,
+        "provider_switched_off": shelf.off.all,
     }
 
 
-def _summary(snapshot: Snapshot) -> Answer:
-    providers = sorted({game.provider for game in snapshot.games.values()})
-    games = {name: [game for game in snapshot.games.values() if game.provider == name] for name in providers}
-    return {
-        name: {
-            "games": len(games[name]),
-            "enabled": sum(map(snapshot.is_enabled, games[name])),
-            "switched_off": name in snapshot.off_providers,
-        }
-        for name in providers
-    }
+def _summary(shelf: Shelf) -> Answer:
+    games = shelf.games.values()
+    return {"games": len(games), "enabled": sum(map(shelf.is_enabled, games)), "switched_off": shelf.off.all}
 
 
 def _round(event: Event, _deed: Deed) -> Answer:

@@ -71,7 +71,8 @@ def _desk() -> Desk[Any]:
     games = CatalogueStore(_Client("dynamodb", COPIED_CONNECT_S, COPIED_READ_S), told.games_table)
     secrets = SecretReader(_Client("secretsmanager", COPIED_CONNECT_S, COPIED_READ_S), told.provider_secret)
     keys = KeyRing(secrets, dialect.keys, _report_bad_secret)
-    return Desk(dialect, keys, Book(ledger, system_clock), TableCatalogue(games, on_stale=_report_stale_games), system_clock)
+    catalogue = TableCatalogue(games, told.provider, on_stale=_report_stale_games)
+    return Desk(dialect, keys, Book(ledger, system_clock), catalogue, system_clock)
 
 
 class _Client:
@@ -100,8 +101,8 @@ def _ring(_signal: int, _frame: FrameType | None) -> None:
 
 def _serve(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     call = call_of(event)
-    if (call.method, call.path) == ("GET", _HEALTH):
-        return _health()
+    if call.method == "GET" and call.path.endswith(_HEALTH):
+        return _health() if call.path == _HEALTH else _response(404, '{"message":"Not Found"}')
     served = _in_time(call)
     _report(served)
     return _response(served.reply.status, served.reply.body)
@@ -115,7 +116,8 @@ def call_of(event: dict[str, Any]) -> Call:
     """Read an event of the HTTP API: the path below the provider's own; body and query byte for byte as they were signed."""
     http = (event.get("requestContext") or {}).get("http") or {}
     whole = str(event.get("rawPath") or "")
-    path = _HEALTH if whole.endswith(_HEALTH) else "/" + str((event.get("pathParameters") or {}).get("proxy") or "")
+    below = (event.get("pathParameters") or {}).get("proxy")
+    path = _HEALTH if below is None and whole.endswith(_HEALTH) else "/" + str(below or "")
     try:
         body = strict_json.body_bytes(event)
     except strict_json.NotJson:

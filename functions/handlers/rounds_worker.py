@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 
 from countroom.clock import system_clock
-from countroom.games.round_keeper import RoundKeeper
+from countroom.games.round_keeper import Kept, RoundKeeper
 from countroom.games.rounds_store import RoundsStore
 from countroom.ledger import items
 from countroom.ledger.store import LedgerStore
@@ -65,12 +65,29 @@ def _take(record: DynamoDBRecord) -> None:
         item = image_of(record.raw_event)
         if item is None or items.kind_of(item) != "record":
             return
-        key = _keeper().take(items.record_of(item))
+        kept = _keeper().take(items.record_of(item))
     except Exception as error:
         telemetry.logger.error("round not kept", failure=telemetry.describe(error), event_id=record.event_id)
         telemetry.count("RoundNotKept")
         raise
-    telemetry.count("RoundMovementsKept", int(key is not None))
+    telemetry.count("RoundMovementsKept", int(kept is not None))
+    if kept is not None and kept.after_close:
+        _flag(kept)
+
+
+def _flag(kept: Kept) -> None:
+    """Say that something was booked after its round had been closed: it is the provider's to explain, and stands meanwhile."""
+    key = kept.key
+    telemetry.count("MovementAfterClose", len(kept.after_close), dimensions={"provider": key.provider})
+    for move in kept.after_close:
+        telemetry.logger.warning(
+            "movement after close",
+            provider=key.provider,
+            player_id=key.player_id,
+            round_id=key.round_id,
+            transaction=move.reference.text,
+            kind=move.kind,
+        )
 
 
 def _serve(event: dict[str, Any], _context: Any) -> dict[str, Any]:

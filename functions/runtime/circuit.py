@@ -39,8 +39,8 @@ QUIET_S: Final = 10.0
 # Powertools would log its own failures with the words of exceptions; they are counted and logged here, without them.
 logging.getLogger("aws_lambda_powertools.utilities.circuit_breaker").setLevel(logging.CRITICAL)
 
-ALIVE: Final = frozenset({Reason.TOO_LARGE, Reason.BULKHEAD_FULL})
-"""Unknown outcomes that say nothing about the provider's being there."""
+ALIVE: Final = frozenset({Reason.TOO_LARGE})
+"""Unknown outcomes of a provider that is there. One that was never sent for want of a place does not come here at all."""
 
 
 class _Failure(Exception):

@@ -146,7 +146,7 @@ class Port:
         for made in range(self._limits.tries_max if idempotent else 1):
             if made and not self._wait(made, ends):
                 break
-            outcome = self._circuit.guard(lambda: self._within_bulkhead(request, ends))
+            outcome = self._within_bulkhead(request, ends)
             if isinstance(outcome, Answered) or outcome.reason in {Reason.CIRCUIT_OPEN, Reason.BULKHEAD_FULL}:
                 break
         if self._observe is not None:
@@ -161,9 +161,26 @@ class Port:
         return True
 
     def _within_bulkhead(self, request: Request, ends: float) -> Outcome:
-        """Take one of the provider's places. A call that was given up keeps its place until its thread has really ended."""
+        """Take one of the provider's places, and then ask the circuit: a call that found none says nothing about the provider.
+
+        A call that was given up keeps its place until its thread has really ended.
+        """
         if not self._places.acquire(blocking=False):
             return Unknown(Reason.BULKHEAD_FULL)
+        sent = False
+
+        def send() -> Outcome:
+            nonlocal sent
+            sent = True
+            return self._send(request, ends)
+
+        try:
+            return self._circuit.guard(send)
+        finally:
+            if not sent:
+                self._places.release()
+
+    def _send(self, request: Request, ends: float) -> Outcome:
         limits = self._limits
         try:
             raw = self._line.send(

@@ -131,10 +131,6 @@ class Line:
             self._pool = HTTPConnectionPool(host, parts.port, maxsize=connections_max, block=False)
             self._pool.ConnectionCls = _Plain
 
-    def close(self) -> None:
-        """Close the connections that are kept."""
-        self._pool.close()
-
     def send(
         self, request: Request, *, connect_s: float, read_s: float, ends: float, bytes_max: int, done: Callable[[], object]
     ) -> Raw:

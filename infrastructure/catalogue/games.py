@@ -7,7 +7,7 @@ from aws_cdk import aws_sqs as sqs
 
 from infrastructure.catalogue.common import API, STAFF, Shared
 from infrastructure.constructs.function import FunctionSpec
-from infrastructure.constructs.permissions import Use, on_index, on_stream, on_table
+from infrastructure.constructs.permissions import Holds, Use, on_index, on_stream, on_table, opening
 from infrastructure.stacks.state import LEDGER_INDEX
 
 ROUND_RECORDS = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "TX#game:"}]}}}}
@@ -27,7 +27,10 @@ class GamesFunctions:
     report_failures: sqs.IQueue
 
     def games(self) -> FunctionSpec:
-        """Games on offer, launches, and a player's own rounds. It signs launches, so it reads the providers' secrets."""
+        """Games on offer, launches, and a player's own rounds.
+
+        It signs launches, so it reads the providers' secrets; it asks how old a player is, so it opens profiles.
+        """
         shared, state = self.shared, self.shared.state
         secrets = state.provider_secrets
         return FunctionSpec(
@@ -39,13 +42,17 @@ class GamesFunctions:
                 "CIRCUITS_TABLE": state.circuits.table_name,
                 "LAUNCH_URLS": json.dumps(dict(shared.house.settings.launch_urls)),
                 "PROVIDER_SECRETS": shared.secret_table(secrets),
+                "PLAYERS_TABLE": state.players.table_name,
+                "PERSONAL_KEY_ID": state.personal_key.key_arn,
                 **shared.bearer_environment(),
             },
             permissions=[
                 on_table(state.ledger, Use.READ, Use.PUT),
                 on_index(state.ledger, LEDGER_INDEX),
-                on_table(state.games, Use.READ, Use.PUT, Use.QUERY),
+                on_table(state.games, Use.READ, Use.UPDATE, Use.QUERY),
                 on_table(state.circuits, Use.READ, Use.PUT, Use.UPDATE),
+                on_table(state.players, Use.READ),
+                opening(state.personal_key, Holds.PROFILE, emulated=shared.house.settings.emulated),
                 *shared.reads_secrets(*(secret.arn for secret in secrets.values())),
                 *shared.checks_bearer(),
                 shared.through_tables(),

@@ -87,7 +87,15 @@ def sealing(key: kms.IKey, *holds: Holds, emulated: bool) -> iam.PolicyStatement
     A context with another member, without one of the two, or none at all is refused. The emulator does not hand the context to its
     policies, so there these conditions hold only for what they see.
     """
-    statement = allow(["kms:Decrypt", "kms:Encrypt"], key.key_arn)
+    return _in_context(allow(["kms:Decrypt", "kms:Encrypt"], key.key_arn), holds, emulated=emulated)
+
+
+def opening(key: kms.IKey, *holds: Holds, emulated: bool) -> iam.PolicyStatement:
+    """Allow to decrypt with `key`, and not to encrypt, under the conditions of `sealing`."""
+    return _in_context(allow(["kms:Decrypt"], key.key_arn), holds, emulated=emulated)
+
+
+def _in_context(statement: iam.PolicyStatement, holds: Sequence[Holds], *, emulated: bool) -> iam.PolicyStatement:
     one_of = {"kms:EncryptionContext:holds": [one.value for one in holds]}
     statement.add_condition("StringEqualsIfExists" if emulated else "StringEquals", one_of)
     statement.add_condition("ForAllValues:StringEquals", {"kms:EncryptionContextKeys": ["player_id", "holds"]})

@@ -590,6 +590,41 @@ def test_order_token_before_game_before_limits_before_funds(world: World) -> Non
     assert status(world.say(BET, bet(fresh, transaction_uuid="d"))) == "RS_ERROR_NOT_ENOUGH_MONEY"
 
 
+def test_order_token_player_and_game_before_currency_and_currency_before_limits(world: World) -> None:
+    token = world.player(cash=10)
+    foreign = {"currency": "USD", "amount": 10**9}
+    assert_bare(world.say(BET, bet("pl_anna." + "a" * 32, **foreign)), "RS_ERROR_INVALID_TOKEN")
+    assert_bare(world.say(BET, bet(token, **foreign, game_code="x_closed")), "RS_ERROR_INVALID_GAME")
+    assert_bare(world.say(BET, bet(token, **foreign, game_code="x_table")), "RS_ERROR_WRONG_CURRENCY")
+    assert_bare(world.say(BET, bet(token, **foreign)), "RS_ERROR_WRONG_CURRENCY")
+    world.launch()
+    assert_bare(world.say(BET, bet(token, **foreign)), "RS_ERROR_TOKEN_EXPIRED")
+    token = world.launch()
+    world.set_status("pl_anna", Status.BLOCKED)
+    assert_bare(world.say(BET, bet(token, **foreign, game_code="x_closed")), "RS_ERROR_USER_DISABLED")
+    # Nothing of it is written down: a stake in another currency is none that a record could name.
+    assert Reference("game:hub88", "bet-1") not in world.store.entries
+
+
+def test_a_wrong_currency_is_not_called_unknown_when_the_table_goes_away_after_it_was_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = world.player(cash=10)
+
+    def busy(_player_id: str) -> None:
+        raise StoreBusy("ThrottlingException")
+
+    monkeypatch.setattr(world.store, "wallet", busy)  # the read that only a wrong currency makes
+    assert_bare(world.say(BET, bet(token, currency="USD")), "RS_ERROR_WRONG_CURRENCY")
+
+
+def test_a_bet_in_the_right_currency_reads_no_more_than_before(world: World) -> None:
+    token = world.player(cash=100)
+    before = world.store.requests
+    assert status(world.say(BET, bet(token))) == "RS_OK"
+    assert world.store.requests == before + 2
+
+
 def test_order_duplicate_before_everything_that_follows(world: World) -> None:
     token = world.player(cash=10)
     world.say(BET, bet(token))

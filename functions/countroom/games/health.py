@@ -1,8 +1,9 @@
 """How each provider answers when we call it: kept beside the catalogue, shown to anybody, never a condition of play.
 
-    HEALTH, <provider>    what the last call came to, and since when it comes to that
+    HEALTH, <provider>    what the last call came to, and since when calls come to that
 
-Written when the picture changes and at most every TELL_S otherwise, so a provider that is well costs almost nothing.
+Written when the picture of a process changes and at most every TELL_S otherwise, so a provider that is well costs almost nothing.
+Since when it is so is everybody's: each word starts its own instant unless one stands, and ends the other one's, in one request.
 """
 
 import time
@@ -22,6 +23,8 @@ OLD_MS: Final = 15 * 60 * 1000
 
 PROVIDERS_MAX: Final = 100
 _PK: Final = "HEALTH"
+_UP: Final = "up_since"
+_DOWN: Final = "down_since"
 
 
 class HealthUnavailable(Exception):
@@ -69,17 +72,16 @@ class HealthBoard:
         self._table = table
         self._clock = clock
         self._timer = timer
-        self._told: dict[str, tuple[bool, float, int]] = {}
+        self._told: dict[str, tuple[bool, float]] = {}
 
     def note(self, provider: str, *, answered: bool, reason: str = "") -> None:
         """Keep what a call came to. Raise HealthUnavailable: the caller's own work is done by then, and may go on."""
-        now, now_ms = self._timer(), self._clock()
-        was, told_at, since_ms = self._told.get(provider, (None, 0.0, now_ms))
+        now = self._timer()
+        was, told_at = self._told.get(provider, (None, 0.0))
         if was is answered and now - told_at < TELL_S:
             return
-        since_ms = since_ms if was is answered else now_ms
-        self._told[provider] = (answered, now, since_ms)
-        self._write(Health(provider, answered, reason, now_ms, since_ms))
+        self._told[provider] = (answered, now)
+        self._write(provider, reason, _UP if answered else _DOWN)
 
     def all(self) -> tuple[Health, ...]:
         """Return every provider that was ever called, by name. Raise HealthUnavailable."""
@@ -94,23 +96,23 @@ class HealthBoard:
             raise HealthUnavailable("an answer was cut short")
         return tuple(_health_of(item) for item in answer["Items"])
 
-    def _write(self, health: Health) -> None:
-        item = {
-            "pk": {"S": _PK},
-            "sk": {"S": health.provider},
-            "answered": {"BOOL": health.answered},
-            "reason": {"S": health.reason},
-            "at": {"N": str(health.at_ms)},
-            "since": {"N": str(health.since_ms)},
-        }
+    def _write(self, provider: str, reason: str, since: str) -> None:
         # Many processes tell; an older word must not replace a younger one.
-        condition = {
+        request = {
+            "TableName": self._table,
+            "Key": {"pk": {"S": _PK}, "sk": {"S": provider}},
+            "UpdateExpression": "SET #at = :at, #reason = :reason, #since = if_not_exists(#since, :at) REMOVE #other",
             "ConditionExpression": "attribute_not_exists(pk) OR #at <= :at",
-            "ExpressionAttributeNames": {"#at": "at"},
-            "ExpressionAttributeValues": {":at": item["at"]},
+            "ExpressionAttributeNames": {
+                "#at": "at",
+                "#reason": "reason",
+                "#since": since,
+                "#other": _DOWN if since == _UP else _UP,
+            },
+            "ExpressionAttributeValues": {":at": {"N": str(self._clock())}, ":reason": {"S": reason}},
         }
         try:
-            self._client.put_item(TableName=self._table, Item=item, **condition)
+            self._client.update_item(**request)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
                 raise HealthUnavailable("the health could not be kept") from error
@@ -127,7 +129,8 @@ class HealthBoard:
 
 def _health_of(item: Mapping[str, Any]) -> Health:
     try:
-        at_ms, since_ms = int(item["at"]["N"]), int(item["since"]["N"])
-        return Health(item["sk"]["S"], item["answered"]["BOOL"], item["reason"]["S"], at_ms, since_ms)
+        answered = _UP in item
+        since_ms = int(item[_UP if answered else _DOWN]["N"])
+        return Health(item["sk"]["S"], answered, item["reason"]["S"], int(item["at"]["N"]), since_ms)
     except (KeyError, TypeError, ValueError) as error:
         raise HealthUnavailable("an item is not of this form") from error

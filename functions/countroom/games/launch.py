@@ -44,6 +44,10 @@ class PlayerExcluded(LaunchRefused):
     """The player is excluded from play."""
 
 
+class UnderAge(LaunchRefused):
+    """The player is not old enough to play."""
+
+
 class WalletMissing(LaunchRefused):
     """The player has no wallet."""
 
@@ -75,11 +79,6 @@ class Launcher:
         self._clock = clock
         self._random_bytes = random_bytes
 
-    def launch(self, player_id: str, game_id: str) -> Launched:
-        """Check, and start a session. Raise a LaunchRefused, CatalogueUnavailable, or OutcomeUnknown: then launch again."""
-        game, _ = self.check(player_id, game_id)
-        return self.start(player_id, game)
-
     def check(self, player_id: str, game_id: str) -> tuple[Game, Wallet]:
         """Hold a game against a player's wallet. Raise a LaunchRefused, CatalogueUnavailable or OutcomeUnknown."""
         game = self._catalogue.current().game(game_id)
@@ -92,7 +91,10 @@ class Launcher:
         return game, wallet
 
     def start(self, player_id: str, game: Game) -> Launched:
-        """Start a session of a game that was checked; the wallet itself decides whether it may be. Raise as `launch` does."""
+        """Start a session of a game that was checked; the wallet itself decides whether it may be.
+
+        Raise a LaunchRefused, or OutcomeUnknown: then start another.
+        """
         token = sessions.issue(player_id, self._random_bytes(sessions.SECRET_BYTES))
         expires_at_ms = self._clock() + SESSION_MS
         digest = sessions.parse(token).digest

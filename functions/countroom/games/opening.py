@@ -45,15 +45,24 @@ class Addresses(Protocol):
 
 
 class Opening:
-    """Opens games. `addresses` gives the provider's, and raises ProviderUnavailable for one that is not set up."""
+    """Opens games.
 
-    def __init__(self, launcher: Launcher, addresses: Callable[[str], Addresses]) -> None:
+    `addresses` gives the provider's, and raises ProviderUnavailable for one that is not set up. `check_age` raises UnderAge for a
+    player who may not play yet; a bet does not ask it again, for nobody grows younger.
+    """
+
+    def __init__(self, launcher: Launcher, addresses: Callable[[str], Addresses], check_age: Callable[[str], None]) -> None:
         self._launcher = launcher
         self._addresses = addresses
+        self._check_age = check_age
 
     def open(self, player_id: str, game_id: str, wish: Wish) -> Opened:
-        """Open a game. Raise a LaunchRefused, ProviderUnavailable, CatalogueUnavailable or OutcomeUnknown: then open it again."""
+        """Open a game. Raise a LaunchRefused, ProviderUnavailable, CatalogueUnavailable or OutcomeUnknown: then open it again.
+
+        What `check_age` raises besides goes to the caller.
+        """
         game, wallet = self._launcher.check(player_id, game_id)
+        self._check_age(player_id)
         addresses = self._addresses(game.provider)
         if wish.mode is Mode.DEMO:
             _check_status(wallet)

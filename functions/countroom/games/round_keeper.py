@@ -1,7 +1,7 @@
 """Keeping rounds from the ledger's stream, and finding those that were left open. Repeats and any order come to the same."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from countroom.clock import Clock
@@ -15,6 +15,14 @@ LOOK_BACK_MS: Final = 30 * 24 * 60 * 60 * 1000
 """How far back open rounds are looked for: a round that is reported for four weeks has been seen."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A round of which a record was taken in, and the movements that this record shows to have come after its end."""
+
+    key: RoundKey
+    after_close: tuple[Move, ...] = ()
+
+
 class RoundKeeper:
     """Takes records in."""
 
@@ -23,8 +31,12 @@ class RoundKeeper:
         self._rounds = rounds
         self._clock = clock
 
-    def take(self, record: Record) -> RoundKey | None:
-        """Keep what a record says of a round; None where it belongs to none. Raise RoundsUnavailable, StoreBusy: take it again."""
+    def take(self, record: Record) -> Kept | None:
+        """Keep what a record says of a round; None where it belongs to none. Raise RoundsUnavailable, StoreBusy: take it again.
+
+        A movement that came after the end of its round is told when it is taken, or when the one is that closed the round: in
+        whatever order they come at least once, and again with every repeat.
+        """
         if not is_play(record):
             return None
         key = round_of(record, self._target(record))
@@ -32,9 +44,12 @@ class RoundKeeper:
             return None
         self._rounds.keep(key, Move.of(record))
         found = self._rounds.round(key)
-        if found is not None:
-            self._rounds.mark(found, self._clock())
-        return key
+        if found is None:
+            return Kept(key)
+        self._rounds.mark(found, self._clock())
+        without = replace(found, moves=tuple(move for move in found.moves if move.version != record.version))
+        known = {move.version for move in without.after_close}
+        return Kept(key, tuple(move for move in found.after_close if move.version not in known))
 
     def _target(self, record: Record) -> Record | None:
         """Read what a rollback has taken back: it names the round for certain, and some protocols leave it out."""

@@ -1,8 +1,8 @@
 """A round of a game as the records tell it: its bets, wins and rollbacks, what was staked and won, and whether it is over. Pure.
 
-No record says that a round is closed, for the ledger knows movements only. What can be said (decision 11): a round is open while a
-stake stands in it that no win has followed. Where a provider ends a lost round without a word (SILENT), that is not a round left
-open, and is called unpaid.
+Where the protocol says of its movements whether they close the round, that counts (decision 11): the round is open while a stake
+stands and nothing that stands has closed it. Where it has no such word, a round is open while a stake stands that no win has
+followed. What is booked after the closing is booked, and flagged.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from countroom.ledger.amounts import exact_amount
-from countroom.ledger.movements import InvalidReference, Kind, Reason, Reference
+from countroom.ledger.movements import InvalidReference, Kind, Reason, Reference, closing_of
 from countroom.ledger.records import Outcome, Record, public_id_of
 from countroom.times import to_iso
 
@@ -22,9 +22,6 @@ _SOURCE: Final = "game:"
 _SOURCES: Final = {"action_batch": "game:batch"}
 """Providers whose movements go by another name than their own; every other's is ``game:<provider>``."""
 
-SILENT: Final = frozenset({"game:batch"})
-"""Sources whose lost rounds end with a mark on the bet's own call, which no record keeps, and without a win of nothing."""
-
 
 class State(StrEnum):
     """How a round stands."""
@@ -33,7 +30,6 @@ class State(StrEnum):
     SETTLED = "settled"
     ROLLED_BACK = "rolled_back"
     PROMOTION = "promotion"
-    UNPAID = "unpaid"
     REFUSED = "refused"
 
 
@@ -53,7 +49,10 @@ class RoundKey:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One movement of a round: what its record says of it. Amount in nanos of `currency`, `at_ms` epoch milliseconds."""
+    """One movement of a round: what its record says of it. Amount in nanos of `currency`, `at_ms` epoch milliseconds.
+
+    `closes`: whether the provider closed the round with it; None where the protocol does not say.
+    """
 
     version: int
     reference: Reference
@@ -65,6 +64,7 @@ class Move:
     game: str
     related: Reference | None = None
     reason: Reason | None = None
+    closes: bool | None = None
 
     @classmethod
     def of(cls, record: Record) -> "Move":
@@ -80,6 +80,7 @@ class Move:
             game=record.game,
             related=record.related,
             reason=record.reason,
+            closes=closing_of(record.note)[1],
         )
 
     @property
@@ -107,9 +108,28 @@ class Round:
         return [move for move in self.moves if move.kind is kind and move.applied and move.reference not in taken_back]
 
     @property
+    def closing(self) -> Move | None:
+        """The first movement that closed the round and stands; a refused one, or one that was taken back, closes nothing."""
+        taken_back = self.rolled_back
+        closings = (move for move in self.moves if move.closes and move.outcome is not Outcome.REFUSED)
+        return next((move for move in closings if move.reference not in taken_back), None)
+
+    @property
+    def after_close(self) -> tuple[Move, ...]:
+        """What took effect after the round was closed. Movements of the very call that closed it have its instant and its mark."""
+        closing = self.closing
+        if closing is None:
+            return ()
+        later = (move for move in self.moves if move.applied and move.version > closing.version)
+        return tuple(move for move in later if not (move.closes and move.at_ms == closing.at_ms))
+
+    @property
     def open_since_ms(self) -> int | None:
-        """When the first stake was booked that stands and that no standing win has followed; None where there is none."""
-        wins = self.standing(Kind.WIN)
+        """When the first stake was booked that stands and keeps the round open; None where there is none."""
+        if self.closing is not None:
+            return None
+        told = any(move.closes is not None for move in self.moves)
+        wins = () if told else self.standing(Kind.WIN)
         last_win = wins[-1].version if wins else 0
         return next((bet.at_ms for bet in self.standing(Kind.BET) if bet.version > last_win), None)
 
@@ -117,7 +137,7 @@ class Round:
     def state(self) -> State:
         """Say how the round stands."""
         if self.open_since_ms is not None:
-            return State.UNPAID if self.key.source in SILENT else State.OPEN
+            return State.OPEN
         if self.standing(Kind.BET):
             return State.SETTLED
         if self.standing(Kind.WIN):
@@ -131,18 +151,19 @@ class Round:
     def is_left_open(self, now_ms: int) -> bool:
         """Tell whether the round has been open for 48 hours."""
         since = self.open_since_ms
-        return self.state is State.OPEN and since is not None and now_ms - since >= LEFT_OPEN_MS
+        return since is not None and now_ms - since >= LEFT_OPEN_MS
 
     def view(self) -> dict[str, Any]:
         """Show the round. `promotional`: a win that refers to no bet in a round without one; `free`: a bet of nothing."""
-        code = self.moves[-1].currency
+        code, closing = self.moves[-1].currency, self.closing
         staked, won = (sum(move.amount for move in self.standing(kind)) for kind in (Kind.BET, Kind.WIN))
         since = self.open_since_ms
         return {
             "provider": self.key.provider,
             "round_id": self.key.round_id,
             "state": self.state.value,
-            "open_since": to_iso(since) if since is not None and self.state is State.OPEN else None,
+            "open_since": None if since is None else to_iso(since),
+            "closed_at": None if closing is None else to_iso(closing.at_ms),
             "currency": code,
             "staked": exact_amount(staked, code),
             "won": exact_amount(won, code),
@@ -151,8 +172,12 @@ class Round:
             "last_at": to_iso(self.moves[-1].at_ms),
             "games": sorted({move.game for move in self.moves if move.game}),
             "whole": self.whole,
-            "moves": [self._move_view(move) for move in self.moves],
+            "moves": self._move_views(),
         }
+
+    def _move_views(self) -> list[dict[str, Any]]:
+        late = {move.version for move in self.after_close}
+        return [{**self._move_view(move), "after_close": move.version in late} for move in self.moves]
 
     def _move_view(self, move: Move) -> dict[str, Any]:
         return {
@@ -220,6 +245,9 @@ def merged(key: RoundKey, kept: Iterable[Move], newest: Sequence[Record], *, who
     return Round(key, tuple(moves[version] for version in sorted(moves)), whole) if moves else None
 
 
+_CLOSES: Final[Mapping[Any, bool | None]] = {None: None, True: True, False: False}
+
+
 def move_fields(move: Move) -> Mapping[str, Any]:
     """Write a move as JSON values."""
     return {
@@ -232,6 +260,7 @@ def move_fields(move: Move) -> Mapping[str, Any]:
         "g": move.game,
         "q": move.related.text if move.related else "",
         "y": move.reason.value if move.reason else "",
+        "e": move.closes,
     }
 
 
@@ -249,6 +278,7 @@ def move_of_fields(version: int, fields: Mapping[str, Any]) -> Move:
             game=str(fields["g"]),
             related=Reference.from_text(fields["q"]) if fields["q"] else None,
             reason=Reason(fields["y"]) if fields["y"] else None,
+            closes=_CLOSES[fields.get("e")],
         )
     except InvalidReference as error:
         raise ValueError("not a move of a round") from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from countroom.ledger.findings import Issue
-from countroom.ledger.movements import HOUSEKEEPING, Kind
+from countroom.ledger.movements import HOUSEKEEPING, Kind, closing_of
 from countroom.ledger.records import Outcome, Record
 
 Complaint = tuple[Issue, str]
@@ -117,7 +117,8 @@ def _fingerprint(record: Record) -> bytes:
     code = "" if record.kind in _NO_CURRENCY_ASKED else record.after.currency
     amount = 0 if record.kind in _NO_AMOUNT_ASKED else record.amount
     about = record.related.text if record.related else ""
-    fields = (record.kind, record.player_id, code, str(amount), record.game, record.round, about, record.note)
+    note = closing_of(record.note)[0] if record.kind in _CLOSES_ROUNDS else record.note
+    fields = (record.kind, record.player_id, code, str(amount), record.game, record.round, about, note)
     return hashlib.blake2b("\x1f".join(fields).encode(), digest_size=16).digest()
 
 
@@ -160,6 +161,9 @@ def totals_of(records: Iterable[Record]) -> dict[str, int]:
             totals[name] += sign * direction * record.amount
     return totals
 
+
+_CLOSES_ROUNDS: Final = frozenset({Kind.BET, Kind.WIN, Kind.ROLLBACK})
+"""Kinds whose notes may say that a round is closed, which is not a part of what they ask for."""
 
 _TOTALS: Final[Mapping[Kind, tuple[str, int]]] = {
     Kind.DEPOSIT: ("deposited", 1),

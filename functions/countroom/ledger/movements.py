@@ -132,6 +132,23 @@ _RECORDED: Final = frozenset(
 _CURABLE: Final = frozenset({Reason.UNKNOWN_PLAYER, Reason.REFERENCE_UNKNOWN, Reason.COMPANION_CONFLICT})
 
 
+_CLOSING: Final = {True: "closed", False: "open"}
+_CLOSES: Final = {word: closes for closes, word in _CLOSING.items()}
+
+
+def _play_note(told: str, closes: bool | None) -> str:
+    return " ".join(text for text in (told, _CLOSING[closes] if closes is not None else "") if text)
+
+
+def closing_of(note: str) -> tuple[str, bool | None]:
+    """Take the note of a bet, win or rollback apart: what makes it another movement, and whether it closed the round.
+
+    None: the protocol has no such mark. A repeat with another mark is the same movement, and the first mark stands.
+    """
+    told, _, word = note.rpartition(" ")
+    return (told, _CLOSES[word]) if word in _CLOSES else (note, None)
+
+
 def is_player_id(text: str) -> bool:
     """Tell whether a text can name a player."""
     return _PLAYER.fullmatch(text) is not None
@@ -202,11 +219,16 @@ class Movement:
         return ""
 
     @property
+    def business_note(self) -> str:
+        """What of the note makes it another movement: all of it, unless a kind says otherwise."""
+        return self.note
+
+    @property
     def fingerprint(self) -> bytes:
         """Sixteen bytes over the business fields: two movements of one name are the same exactly when these agree."""
         code, amount = self.money
         about = self.related.text if self.related else ""
-        fields = (self.kind, self.player_id, code, str(amount), self.game_code, self.round_id, about, self.note)
+        fields = (self.kind, self.player_id, code, str(amount), self.game_code, self.round_id, about, self.business_note)
         return hashlib.blake2b("\x1f".join(fields).encode(), digest_size=16).digest()
 
 
@@ -242,32 +264,45 @@ class Bet(_Play):
     """A stake. `session` is the digest of the game session's token (None where a protocol has none).
 
     `veto` is a refusal that the games room has already found (a disabled game), `countries` where the game is offered (None:
-    anywhere): both stand unless this very bet was applied before. `told` is what a stake of nothing was said to be worth.
+    anywhere): both stand unless this very bet was applied before. `told` is what a stake of nothing was said to be worth, `closes`
+    whether the provider closed the round with it (None where a protocol does not say).
     """
 
     session: bytes | None = None
     veto: Reason | None = None
     countries: frozenset[str] | None = None
     told: str = ""
+    closes: bool | None = None
     kind = Kind.BET
 
     @property
     def note(self) -> str:
-        """What the provider said of a free round, so that the same name with another worth is another movement."""
+        """What the provider said of a free round, and of the end of the round."""
+        return _play_note(self.told, self.closes)
+
+    @property
+    def business_note(self) -> str:
+        """The worth of a free round: the same name with another worth is another movement, with another mark it is not."""
         return self.told
 
 
 @dataclass(frozen=True, slots=True)
 class Win(_Play):
-    """Winnings, 0 allowed. `bet` is the stake they belong to; a promotional win has none. `told` as of a bet."""
+    """Winnings, 0 allowed. `bet` is the stake they belong to; a promotional win has none. `told` and `closes` as of a bet."""
 
     bet: Reference | None = None
     told: str = ""
+    closes: bool | None = None
     kind = Kind.WIN
 
     @property
     def note(self) -> str:
-        """What the provider said of a win that pays nothing."""
+        """What the provider said of a win that pays nothing, and of the end of the round."""
+        return _play_note(self.told, self.closes)
+
+    @property
+    def business_note(self) -> str:
+        """The worth of a win that pays nothing."""
         return self.told
 
     @property
@@ -278,12 +313,23 @@ class Win(_Play):
 
 @dataclass(frozen=True, slots=True)
 class Rollback(Movement):
-    """Take back one bet or win. The stored amount counts; a target never seen leaves a tombstone."""
+    """Take back one bet or win. The stored amount counts; a target never seen leaves a tombstone. `closes` as of a bet."""
 
     target: Reference
     game: str = ""
     round: str = ""
+    closes: bool | None = None
     kind = Kind.ROLLBACK
+
+    @property
+    def note(self) -> str:
+        """What the provider said of the end of the round."""
+        return _play_note("", self.closes)
+
+    @property
+    def business_note(self) -> str:
+        """Nothing: a rollback is the same with another mark."""
+        return ""
 
     @property
     def game_code(self) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from sandbox import aws, keys, staff
@@ -20,7 +19,6 @@ from sandbox.stack import Provider, Stack
 from sandbox.wire import Answer, NoAnswerError
 
 SPEAKERS: dict[str, Speaker] = {"hub88": hub88.SPEAKER, "swipe": swipe.SPEAKER, "action_batch": action_batch.SPEAKER}
-CATALOGUE = Path(__file__).resolve().parents[3] / "functions" / "countroom" / "games" / "catalogue.json"
 PURSE, PURSES = "10000.00", {"JPY": "1000000"}
 TRIES_MAX = 30
 SECRETS = {"hub88": "Hub88SecretArn", "swipe": "SwipeSecretArn", "action_batch": "ActionBatchSecretArn"}
@@ -144,7 +142,7 @@ class Casino:
     """A running casino. Seats are shared by the rules that leave nothing behind but money; others ask for a fresh one."""
 
     stack: Stack
-    games: list[dict[str, Any]] = field(default_factory=lambda: json.loads(CATALOGUE.read_text(encoding="utf-8")))
+    games: list[dict[str, Any]] = field(default_factory=lambda: json.loads(staff.CATALOGUE.read_text(encoding="utf-8")))
     _own: dict[tuple[str, str], Spot] = field(default_factory=dict)
     _guests: dict[tuple[str, bool], Guest] = field(default_factory=dict)
     _spots: dict[tuple[str, str, bool], Spot] = field(default_factory=dict)

@@ -173,6 +173,8 @@ def order_of_checks(casino: Casino) -> None:
         expect(play(spot, "bet", replace(bet, amount=too_much), game_code="no_such_game"), "RS_ERROR_DUPLICATE_TRANSACTION")
         expect(play(spot, "bet", turn(too_much), token="nonsense"), "RS_ERROR_INVALID_TOKEN")
         expect(play(spot, "bet", turn(too_much), game_code="no_such_game"), "RS_ERROR_INVALID_GAME")
+        expect(play(spot, "bet", turn(), currency="USD", token="nonsense"), "RS_ERROR_INVALID_TOKEN")
+        expect(play(spot, "bet", turn(), currency="USD", game_code="no_such_game"), "RS_ERROR_INVALID_GAME")
         expect(play(spot, "bet", turn(too_much), currency="USD"), "RS_ERROR_WRONG_CURRENCY")
 
 

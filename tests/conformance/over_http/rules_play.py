@@ -4,11 +4,13 @@ import time
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from sandbox import aws
 from sandbox.provider import action_batch, hub88
 from sandbox.provider.line import Outcome
-from tests.conformance.over_http.casino import SPEAKERS, Casino, turn
+from tests.conformance.over_http.casino import SPEAKERS, Casino, Spot, turn
 from tests.conformance.over_http.everywhere import (
     DECIDED,
     DISABLED,
@@ -23,6 +25,9 @@ from tests.conformance.over_http.everywhere import (
 from tests.conformance.over_http.rule import Source
 
 ROTATED_SECONDS = 90.0
+MARKED: Final = ("hub88", "action_batch")
+"""Dialects whose protocol says of its movements whether they close the round."""
+
 everywhere = Everywhere()
 
 
@@ -77,22 +82,48 @@ def win_of_nothing(casino: Casino, dialect: str) -> None:
     spot.stands(spot.win(on(bet, "0")), 0, balance)
 
 
-@everywhere("a win after the round was closed is paid", DECIDED)
+@everywhere("a win after the round was closed is paid, and flagged where the protocol has a mark for the end", DECIDED)
 def win_after_close(casino: Casino, dialect: str) -> None:
-    """A bet, a closing win of 0, and a second win."""
+    """A bet, a closing win of 0, and a second win; then the round as its player sees it."""
     spot = casino.spot(dialect)
     bet, balance = standing(spot)
     balance = spot.stands(spot.win(on(bet, "0")), 0, balance)
     spot.stands(spot.win(on(bet, "3.00")), "3.00", balance)
+    assert _flags(spot, bet.round_id) == [False, False, dialect in MARKED]
 
 
-@everywhere("a bet after the round was closed is a bet", DECIDED)
+@everywhere("a bet after the round was closed is a bet, and flagged where the protocol has a mark for the end", DECIDED)
 def bet_after_close(casino: Casino, dialect: str) -> None:
     """A bet, a closing win, a second bet in the same round: whether a round is over is the provider's to know."""
     spot = casino.spot(dialect)
     bet, balance = standing(spot)
     balance = spot.stands(spot.win(on(bet, "0")), 0, balance)
     spot.stands(spot.bet(turn("1.00", round_id=bet.round_id)), "-1.00", balance)
+    assert _flags(spot, bet.round_id) == [False, False, dialect in MARKED]
+
+
+@everywhere("a round is over when its provider says so, and open until then", DECIDED, only=MARKED)
+def over_when_said(casino: Casino, dialect: str) -> None:
+    """A bet that closes its round, and a bet with a win that does not; then the rounds as their player sees them."""
+    spot = casino.spot(dialect)
+    lost = replace(turn(), closes=True)
+    assert spot.bet(lost).outcome is Outcome.STANDS
+    said = _round(spot, lost.round_id)
+    assert (said["state"], said["closed_at"] is None) == ("settled", False), said
+    bet, balance = standing(spot)
+    spot.stands(spot.win(on(bet, "2.00", closes=False)), "2.00", balance)
+    said = _round(spot, bet.round_id)
+    assert (said["state"], said["closed_at"]) == ("open", None), said
+
+
+def _round(spot: Spot, round_id: str) -> dict[str, Any]:
+    spot.wallet()  # logs in again if need be
+    seen: dict[str, Any] = spot.guest.api.call("GET", f"/v1/rounds/{spot.name}?{urlencode({'round_id': round_id})}")
+    return seen
+
+
+def _flags(spot: Spot, round_id: str) -> list[bool]:
+    return [move["after_close"] for move in _round(spot, round_id)["moves"]]
 
 
 # -------------------------------------------------------------------------------------------------------------- amounts

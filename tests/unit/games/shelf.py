@@ -1,12 +1,13 @@
-"""The games and circuits tables for tests, and the lists that ship with the code on them."""
+"""The games and circuits tables for tests, and the lists of the sandbox's providers on them."""
 
 from typing import Any
 
 from countroom.games.catalogue import Catalogue
 from countroom.games.catalogue_store import CatalogueStore
-from countroom.games.curator import Curator, Deed, shipped
+from countroom.games.curator import Curator, Deed
 from countroom.games.entries import read_list
 from countroom.games.snapshot import Snapshot
+from sandbox.staff import game_lists
 from tests.unit.clock import FixedClock
 
 GAMES_TABLE = "games"
@@ -29,20 +30,20 @@ def make_tables(client: Any) -> None:
         )
 
 
-def shipped_snapshot() -> Snapshot:
-    """Everything that ships with the code."""
+def sandbox_snapshot() -> Snapshot:
+    """Everything that the sandbox's providers list."""
     snapshot = Snapshot()
-    for provider, entries in shipped().items():
+    for provider, entries in game_lists().items():
         snapshot, _ = snapshot.imported(provider, read_list(entries, provider))
     return snapshot
 
 
-def shipped_catalogue() -> Catalogue:
-    return shipped_snapshot().catalogue()
+def sandbox_catalogue() -> Catalogue:
+    return sandbox_snapshot().catalogue()
 
 
 def stock(client: Any) -> None:
-    """Publish everything that ships with the code."""
+    """Publish everything that they list."""
     curator = Curator(CatalogueStore(client, GAMES_TABLE), FixedClock())
-    for provider, entries in shipped().items():
+    for provider, entries in game_lists().items():
         curator.import_list(provider, entries, DEED)

@@ -4,7 +4,7 @@ import pytest
 
 from countroom.games.catalogue import Catalogue, Game, InvalidCatalogue, StakeRange
 from countroom.games.entries import FAULTS_MAX, GAMES_MAX, BadList, read_list
-from tests.unit.games.shelf import shipped_catalogue
+from tests.unit.games.shelf import sandbox_catalogue
 
 ENTRY: dict[str, Any] = {
     "id": "g",
@@ -155,7 +155,7 @@ def test_an_empty_list_takes_no_provider_off() -> None:
 
 
 def test_the_lists_that_ship_are_sound_and_have_something_to_play_from_everyone() -> None:
-    games = shipped_catalogue()
+    games = sandbox_catalogue()
     assert {game.provider for game in games.offered()} == {"hub88", "swipe", "action_batch"}
     assert len(games.offered()) >= 8
     assert all("EUR" in game.currencies for game in games.offered())

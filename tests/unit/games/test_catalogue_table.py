@@ -8,14 +8,13 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from countroom.games import catalogue_store
 from countroom.games.catalogue import CatalogueUnavailable
 from countroom.games.catalogue_source import FRESH_S, RETRY_S, STALE_S, TableCatalogue
-from countroom.games.catalogue_store import CatalogueMoved, CatalogueStore, CatalogueTooLarge, Change, Head
+from countroom.games.catalogue_store import CatalogueMoved, CatalogueStore, CatalogueTooLarge, Head, ShelfLost
 from countroom.games.curator import TRIES_MAX, Curator, Deed
+from countroom.games.entries import BadList
 from countroom.games.snapshot import Snapshot
 from tests.unit.clock import START_MS, FixedClock
-from tests.unit.games.shelf import DEED, GAMES_TABLE, make_tables, shipped_snapshot
+from tests.unit.games.shelf import DEED, GAMES_TABLE, make_tables
 from tests.unit.games.test_snapshot import entries
-
-CHANGE = Change("import", "ops", "why", {})
 
 
 class Client:
@@ -74,25 +73,39 @@ def scan(client: Client) -> dict[str, Any]:
     return {item["sk"]["S"]: item for item in client.scan(TableName=GAMES_TABLE)["Items"]}
 
 
+def off_games(store: CatalogueStore, provider: str = "hub88") -> set[str]:
+    return set(curator(store).read().snapshot.shelf(provider).off.games)
+
+
+def lose(client: Client, provider: str = "hub88", how: str = "gone") -> None:
+    """Take the first page of a provider's shelf away, or spoil it."""
+    place = CatalogueStore(client, GAMES_TABLE).head().places[provider]
+    key = {"pk": {"S": "CATALOGUE"}, "sk": {"S": f"PAGE#{place.version:012d}#{place.nonce}#00"}}
+    if how == "gone":
+        client.delete_item(TableName=GAMES_TABLE, Key=key)
+    else:
+        client.put_item(TableName=GAMES_TABLE, Item={**key, "d": {"B": b"x"}})
+
+
 def denied(code: str = "AccessDeniedException") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "X")
 
 
 def test_before_the_first_import_there_is_an_empty_catalogue(store: CatalogueStore) -> None:
     assert store.head() == Head()
-    assert store.snapshot(Head()) == Snapshot()
+    known = curator(store).read()
+    assert (known.snapshot, known.lost) == (Snapshot(), frozenset())
 
 
 def test_what_is_published_is_read_and_each_change_says_who_and_why(store: CatalogueStore, client: Client) -> None:
     done = curator(store).import_list("hub88", entries("a", "b"), Deed("olga", "new list"))
     assert (done.version, done.changed) == (1, True)
     curator(store).switch(Deed("pete", "a fault in it"), enabled=False, game_id="a")
-    version, snapshot = curator(store).read()
-    assert (version, snapshot.off_games) == (2, frozenset({"a"}))
+    assert (curator(store).read().head.version, off_games(store)) == (2, {"a"})
     items = scan(client)
     change = items["CHANGE#000000000002"]
     assert (change["actor"]["S"], change["reason"]["S"], change["action"]["S"]) == ("pete", "a fault in it", "disable")
-    assert change["said"]["M"] == {"game_id": {"S": "a"}}
+    assert change["said"]["M"] == {"provider": {"S": "hub88"}, "game_id": {"S": "a"}}
     assert "expires_at" not in change
 
 
@@ -111,14 +124,14 @@ def test_only_pages_that_a_head_names_are_kept(store: CatalogueStore, client: Cl
     monkeypatch.setattr(catalogue_store, "PAGE_BYTES", 100)
     curator(store).import_list("hub88", entries("a"), DEED)
     curator(store).import_list("hub88", entries("a", "b"), DEED)
-    head = store.head()
-    assert head.pages > 1
+    place = store.head().places["hub88"]
+    assert place.pages > 1
     pages = {name: item for name, item in scan(client).items() if name.startswith("PAGE#")}
     kept = {name for name, item in pages.items() if "expires_at" not in item}
-    assert kept == {f"PAGE#{2:012d}#{head.nonce}#{place:02d}" for place in range(head.pages)}
+    assert kept == {f"PAGE#{2:012d}#{place.nonce}#{number:02d}" for number in range(place.pages)}
     assert len(pages) > len(kept)
     assert all(int(pages[name]["expires_at"]["N"]) > START_MS // 1000 for name in pages.keys() - kept)
-    assert store.snapshot(head).games.keys() == {"a", "b"}
+    assert store.shelf(place).games.keys() == {"a", "b"}
 
 
 def test_a_catalogue_that_does_not_fit_is_refused(store: CatalogueStore, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +146,7 @@ def test_the_slower_of_two_decides_again(store: CatalogueStore, client: Client) 
     client.before["transact_write_items"] = [lambda: curator(store).switch(DEED, enabled=False, game_id="b")]
     done = curator(store).switch(DEED, enabled=False, game_id="a")
     assert done.version == 3
-    assert curator(store).read()[1].off_games == frozenset({"a", "b"})
+    assert off_games(store) == {"a", "b"}
 
 
 def test_who_is_always_slower_gives_up(store: CatalogueStore, client: Client) -> None:
@@ -148,7 +161,7 @@ def test_who_is_always_slower_gives_up(store: CatalogueStore, client: Client) ->
 def test_a_publication_whose_answer_was_lost_stands(store: CatalogueStore, client: Client) -> None:
     client.lose_answers = 1
     assert curator(store).import_list("hub88", entries("a"), DEED).version == 1
-    assert curator(store).read()[1].games.keys() == {"a"}
+    assert curator(store).read().snapshot.games.keys() == {"a"}
 
 
 def test_a_table_that_refuses_is_unavailable_and_nothing_counts(store: CatalogueStore, client: Client) -> None:
@@ -166,14 +179,113 @@ def test_an_answer_cut_short_is_not_an_empty_catalogue(store: CatalogueStore, cl
         store.head()
 
 
-def test_pages_that_are_gone_or_broken_are_not_a_catalogue(store: CatalogueStore, client: Client) -> None:
-    with pytest.raises(CatalogueUnavailable):
-        store.snapshot(Head(7, "n", 2))
-    head = store.publish(Head(), shipped_snapshot(), CHANGE, FixedClock())
-    key = {"pk": {"S": "CATALOGUE"}, "sk": {"S": f"PAGE#{1:012d}#{head.nonce}#00"}}
-    client.put_item(TableName=GAMES_TABLE, Item={**key, "d": {"B": b"x"}})
-    with pytest.raises(CatalogueUnavailable):
-        store.snapshot(head)
+class TestLostPages:
+    @pytest.fixture(autouse=True)
+    def stocked(self, store: CatalogueStore) -> None:
+        curator(store).import_list("hub88", entries("a", "b", "c"), DEED)
+        curator(store).import_list("swipe", entries("s", "t", provider="swipe"), DEED)
+        for enabled, game_id in ((False, "a"), (False, "b"), (False, "s"), (True, "b")):
+            curator(store).switch(DEED, enabled=enabled, game_id=game_id)
+
+    @pytest.mark.parametrize("how", ["gone", "spoilt"])
+    def test_they_are_not_a_shelf_and_the_other_provider_has_its_own(self, store: CatalogueStore, client: Client, how: str) -> None:
+        lose(client, "hub88", how)
+        with pytest.raises(ShelfLost):
+            store.shelf(store.head().places["hub88"])
+        known = curator(store).read()
+        assert known.lost == {"hub88"}
+        assert known.snapshot.games.keys() == {"s", "t"}
+        with pytest.raises(CatalogueUnavailable):
+            TableCatalogue(store, "hub88").current()
+        assert TableCatalogue(store, "swipe").current().by_code("swipe", "c-t") is not None
+        assert [game.id for game in TableCatalogue(store).current().offered()] == ["t"]
+
+    @pytest.mark.parametrize("how", ["gone", "spoilt"])
+    def test_the_next_import_makes_them_anew_with_what_staff_has_switched_off(
+        self, store: CatalogueStore, client: Client, how: str
+    ) -> None:
+        before = curator(store).read().snapshot
+        lose(client, "hub88", how)
+        done = curator(store).import_list("hub88", entries("a", "b", "c"), DEED)
+        assert done.changed
+        assert curator(store).read().snapshot == before
+        assert [game.id for game in TableCatalogue(store, "hub88").current().offered()] == ["b", "c"]
+
+    def test_a_provider_that_was_switched_off_stays_off(self, store: CatalogueStore, client: Client) -> None:
+        curator(store).switch(DEED, enabled=False, provider="hub88")
+        lose(client)
+        curator(store).import_list("hub88", entries("a", "b", "c"), DEED)
+        assert TableCatalogue(store, "hub88").current().offered() == ()
+
+    def test_a_game_that_is_not_listed_any_more_stays_off_for_when_it_is(self, store: CatalogueStore, client: Client) -> None:
+        lose(client)
+        curator(store).import_list("hub88", entries("c"), DEED)
+        curator(store).import_list("hub88", entries("a", "c"), DEED)
+        assert [game.id for game in TableCatalogue(store, "hub88").current().offered()] == ["c"]
+
+    def test_until_then_nothing_else_is_done_with_them(self, store: CatalogueStore, client: Client) -> None:
+        lose(client)
+        version = store.head().version
+        for what in ({"provider": "hub88"}, {"game_id": "a"}):
+            with pytest.raises(ShelfLost):
+                curator(store).switch(DEED, enabled=False, **what)
+        assert store.head().version == version
+        assert curator(store).switch(DEED, enabled=False, game_id="t").changed
+
+    def test_an_import_beside_them_leaves_them_lost_and_its_ids_taken(self, store: CatalogueStore, client: Client) -> None:
+        lose(client)
+        curator(store).import_list("swipe", entries("a", provider="swipe"), DEED)
+        assert curator(store).read().lost == {"hub88"}
+        with pytest.raises(BadList, match="another provider"):
+            curator(store).import_list("hub88", entries("a"), DEED)
+
+    def test_a_record_of_changes_that_cannot_be_read_heals_nothing(self, store: CatalogueStore, client: Client) -> None:
+        lose(client)
+        answers: list[Any] = [denied(), {}]
+        for answer in answers:
+            client.before["query"] = [answer]
+            with pytest.raises(CatalogueUnavailable):
+                curator(store).import_list("hub88", entries("a", "b", "c"), DEED)
+        assert curator(store).read().lost == {"hub88"}
+
+    def test_a_long_record_of_changes_is_read_to_its_end(self, store: CatalogueStore, client: Client) -> None:
+        lose(client)
+        whole = client.query(
+            TableName=GAMES_TABLE,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :change)",
+            ExpressionAttributeValues={":pk": {"S": "CATALOGUE"}, ":change": {"S": "CHANGE#"}},
+        )["Items"]
+        key = {name: whole[2][name] for name in ("pk", "sk")}
+        client.before["query"] = [{"Items": whole[:3], "LastEvaluatedKey": key}]
+        curator(store).import_list("hub88", entries("a", "b", "c"), DEED)
+        assert off_games(store) == {"a"}
+
+
+def test_a_shelf_that_is_not_changed_is_neither_written_nor_read_again(store: CatalogueStore, client: Client) -> None:
+    curator(store).import_list("hub88", entries("a"), DEED)
+    timer = Timer()
+    ours, all_of_them = (TableCatalogue(store, provider, timer=timer) for provider in ("hub88", None))
+    before = ours.current()
+    all_of_them.current()
+    pages = {name for name in scan(client) if name.startswith("PAGE#")}
+    curator(store).import_list("swipe", entries("s", provider="swipe"), DEED)
+    assert pages < {name for name, item in scan(client).items() if name.startswith("PAGE#") and "expires_at" not in item}
+    timer.now += FRESH_S
+    client.asked.clear()
+    assert ours.current() is before
+    assert client.asked == ["get_item"]
+    assert len(all_of_them.current().offered()) == 2
+    assert client.asked == ["get_item"] * 3  # head, head, and the one page that is new
+
+
+def test_a_process_of_one_provider_reads_only_that_ones_games(store: CatalogueStore, client: Client) -> None:
+    curator(store).import_list("hub88", entries("a"), DEED)
+    curator(store).import_list("swipe", entries("s", provider="swipe"), DEED)
+    client.asked.clear()
+    catalogue = TableCatalogue(store, "swipe").current()
+    assert client.asked == ["get_item"] * 2
+    assert [game.id for game in catalogue.offered()] == ["s"]
+    assert TableCatalogue(store, "nobody").current().offered() == ()
 
 
 class TestSource:
@@ -212,7 +324,6 @@ class TestSource:
         curator(store).switch(DEED, enabled=False, game_id="a")
         timer.now += FRESH_S
         assert [game.id for game in source.current().offered()] == ["b"]
-        assert source.version == 2
 
     def test_an_old_copy_serves_on_for_a_while_and_is_counted(
         self, source: TableCatalogue, client: Client, timer: Timer, stale: list[str]
@@ -274,11 +385,12 @@ class TestSource:
     def test_a_head_that_moves_while_its_pages_are_read(
         self, source: TableCatalogue, store: CatalogueStore, client: Client
     ) -> None:
-        gone = ClientError({"Error": {"Code": "ThrottlingException", "Message": "no"}}, "X")
+        old = store.head().places["hub88"]
 
         def moved() -> None:
             curator(store).switch(DEED, enabled=False, game_id="a")
-            raise gone
+            page = f"PAGE#{old.version:012d}#{old.nonce}#00"
+            client.delete_item(TableName=GAMES_TABLE, Key={"pk": {"S": "CATALOGUE"}, "sk": {"S": page}})
 
         client.before["get_item"] = [lambda: None, moved]
         assert [game.id for game in source.current().offered()] == ["b"]

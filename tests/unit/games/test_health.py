@@ -43,7 +43,7 @@ def test_a_provider_that_is_well_costs_almost_nothing(client: Client, clock: Fix
     for _ in range(100):
         told.note("hub88", answered=True)
         timer.now += TELL_S / 100
-    assert client.asked == ["put_item"]
+    assert client.asked == ["update_item"]
     clock.advance(seconds=60)
     timer.now += TELL_S
     told.note("hub88", answered=True)
@@ -71,9 +71,39 @@ def test_conditions(clock: FixedClock) -> None:
 
 def test_a_table_in_trouble_is_unavailable_and_never_an_empty_board(client: Client, clock: FixedClock) -> None:
     no = ClientError({"Error": {"Code": "ThrottlingException", "Message": "m"}}, "X")
-    client.before = {"put_item": [no], "query": [no, {}]}
+    client.before = {"update_item": [no], "query": [no, {}]}
     with pytest.raises(HealthUnavailable):
         board(client, clock).note("hub88", answered=True)
     for _ in range(2):
         with pytest.raises(HealthUnavailable):
             board(client, clock).all()
+
+
+def test_since_when_it_is_so_is_everybodys(client: Client, clock: FixedClock) -> None:
+    timer = Timer()
+    one, other = board(client, clock, timer), board(client, clock, timer)
+    one.note("hub88", answered=False, reason="timed_out")
+    clock.advance(seconds=40)
+    timer.now += TELL_S
+    client.asked.clear()
+    other.note("hub88", answered=False, reason="cut_off")  # the first call of another process
+    assert client.asked == ["update_item"]
+    (health,) = one.all()
+    assert (health.reason, health.at_ms, health.since_ms) == ("cut_off", START_MS + 40_000, START_MS)
+    clock.advance(seconds=1)
+    other.note("hub88", answered=True)
+    clock.advance(seconds=1)
+    timer.now += TELL_S
+    one.note("hub88", answered=False, reason="timed_out")  # it was never well, as far as this one knows
+    (health,) = one.all()
+    assert (health.answered, health.since_ms) == (False, START_MS + 42_000)
+    clock.advance(seconds=1)
+    one.note("hub88", answered=True)
+    (health,) = one.all()
+    assert (health.answered, health.reason, health.since_ms) == (True, "", START_MS + 43_000)
+
+
+def test_an_item_of_another_form_is_no_health(client: Client, clock: FixedClock) -> None:
+    client.put_item(TableName=GAMES_TABLE, Item={"pk": {"S": "HEALTH"}, "sk": {"S": "hub88"}, "at": {"N": "1"}})
+    with pytest.raises(HealthUnavailable):
+        board(client, clock).all()

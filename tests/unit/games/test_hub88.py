@@ -166,22 +166,29 @@ def test_a_damaged_signature(damage: str) -> None:
 def test_a_bet_is_read() -> None:
     order = understood("/transaction/bet", bet(TOKEN, amount=356_000))
     expected = Bet(
-        Reference("game:hub88", "bet-1"), "pl_anna", "EUR", 3_560_000_000, "x_reels", "round-1", session=parse(TOKEN).digest
+        Reference("game:hub88", "bet-1"),
+        "pl_anna",
+        "EUR",
+        3_560_000_000,
+        "x_reels",
+        "round-1",
+        session=parse(TOKEN).digest,
+        closes=False,
     )
     assert order == Order("583c985f-fee6-4c0e-bbf5-308aad6265af", expected)
 
 
 def test_a_win_is_read() -> None:
     order = understood("/transaction/win", win(TOKEN))
-    source = "game:hub88"
-    expected = Win(Reference(source, "win-1"), "pl_anna", "EUR", 25 * UNIT, "x_reels", "round-1", bet=Reference(source, "bet-1"))
+    won, bet_1 = Reference("game:hub88", "win-1"), Reference("game:hub88", "bet-1")
+    expected = Win(won, "pl_anna", "EUR", 25 * UNIT, "x_reels", "round-1", bet=bet_1, closes=True)
     assert order == Order("583c985f-fee6-4c0e-bbf5-308aad6265af", expected, own_token=True)
 
 
 def test_a_rollback_is_read() -> None:
     order = understood("/transaction/rollback", rollback(TOKEN))
     source = "game:hub88"
-    expected = Rollback(Reference(source, "rollback-1"), "pl_anna", Reference(source, "bet-1"), "x_reels", "round-1")
+    expected = Rollback(Reference(source, "rollback-1"), "pl_anna", Reference(source, "bet-1"), "x_reels", "round-1", closes=True)
     assert order == Order("0b53a1a8-9d3b-4b8e-8a4f-0d3e6a3a3d6e", expected, own_token=True)
 
 

@@ -5,6 +5,7 @@ from countroom.games.launch import (
     CurrencyNotTaken,
     GameNotAvailable,
     GameNotFound,
+    Launched,
     Launcher,
     LaunchRefused,
     PlayerBlocked,
@@ -18,11 +19,17 @@ from countroom.ledger.store import StoreBusy
 from tests.unit.games.world import CATALOGUE, World
 
 
+def launched(launcher: Launcher, player_id: str, game_id: str) -> Launched:
+    """Check, and start: what opening a game does."""
+    game, _ = launcher.check(player_id, game_id)
+    return launcher.start(player_id, game)
+
+
 class LaunchWorld(World):
     """The world with sessions that are started by the launcher."""
 
     def launch(self, player_id: str = "pl_anna", game: str = "reels") -> str:
-        return Launcher(self.book, CATALOGUE, self.clock).launch(player_id, game).token
+        return launched(Launcher(self.book, CATALOGUE, self.clock), player_id, game).token
 
 
 @pytest.fixture
@@ -33,14 +40,15 @@ def world() -> World:
 
 
 def test_a_launch_leaves_the_tokens_digest_in_the_wallet_and_the_secret_nowhere(world: World) -> None:
-    launched = Launcher(world.book, CATALOGUE, world.clock, lambda size: bytes(range(size))).launch("pl_anna", "reels")
-    assert launched.expires_at_ms == world.clock() + SESSION_MS
-    assert launched.token == sessions.issue("pl_anna", bytes(range(20)))
+    fixed = Launcher(world.book, CATALOGUE, world.clock, lambda size: bytes(range(size)))
+    started = launched(fixed, "pl_anna", "reels")
+    assert started.expires_at_ms == world.clock() + SESSION_MS
+    assert started.token == sessions.issue("pl_anna", bytes(range(20)))
     session = world.store.wallets["pl_anna"].session("hub88")
     assert session is not None
-    assert session.digest == sessions.parse(launched.token).digest
-    assert session.expires_at_ms == launched.expires_at_ms
-    assert launched.token.partition(".")[2] not in repr(world.store.state())
+    assert session.digest == sessions.parse(started.token).digest
+    assert session.expires_at_ms == started.expires_at_ms
+    assert started.token.partition(".")[2] not in repr(world.store.state())
 
 
 def test_every_launch_has_a_token_of_its_own(world: World) -> None:

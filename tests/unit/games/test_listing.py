@@ -6,7 +6,7 @@ import pytest
 from countroom.games.catalogue import Catalogue
 from countroom.games.entries import read_list
 from countroom.games.listing import GamesFilter, InvalidGamesCursor, game_view, page
-from tests.unit.games.shelf import shipped_catalogue
+from tests.unit.games.shelf import sandbox_catalogue
 from tests.unit.games.test_snapshot import entries
 
 EVERY = GamesFilter()
@@ -59,11 +59,11 @@ def test_a_catalogue_that_changes_between_pages_repeats_and_skips_nothing() -> N
     ],
 )
 def test_filters(wanted: GamesFilter, expected: set[str]) -> None:
-    assert set(ids(page(shipped_catalogue(), wanted, 100).games)) == expected
+    assert set(ids(page(sandbox_catalogue(), wanted, 100).games)) == expected
 
 
 def test_a_disabled_game_is_not_listed() -> None:
-    assert "hub88-lantern-keno" not in ids(page(shipped_catalogue(), EVERY, 100).games)
+    assert "hub88-lantern-keno" not in ids(page(sandbox_catalogue(), EVERY, 100).games)
 
 
 @pytest.mark.parametrize("limit", [0, 101])
@@ -88,7 +88,7 @@ def test_what_is_no_cursor(cursor: str) -> None:
 
 
 def test_a_game_as_it_is_shown() -> None:
-    game = shipped_catalogue().game("swipe-river-wheel")
+    game = sandbox_catalogue().game("swipe-river-wheel")
     assert game is not None
     assert game_view(game) == {
         "game_id": "swipe-river-wheel",
@@ -105,6 +105,6 @@ def test_a_game_as_it_is_shown() -> None:
             "USD": {"min": "0.10", "max": "200.00"},
         },
     }
-    bound = shipped_catalogue().game("hub88-fjord-jackpot")
+    bound = sandbox_catalogue().game("hub88-fjord-jackpot")
     assert bound is not None
     assert game_view(bound)["stakes"]["EUR"] == {"min": "0.20", "max": None}

@@ -10,6 +10,7 @@ from countroom.games.launch import (
     LaunchRefused,
     PlayerBlocked,
     PlayerExcluded,
+    UnderAge,
 )
 from countroom.games.launchers.dialect import LaunchOrder, Mode, Platform, ProviderUnavailable
 from countroom.games.opening import Opening, Wish
@@ -39,6 +40,10 @@ class Provider:
         return URL
 
 
+def of_age(_player_id: str) -> None:
+    """Nobody here is too young."""
+
+
 @pytest.fixture
 def world() -> World:
     world = World()
@@ -53,7 +58,7 @@ def provider(world: World) -> Provider:
 
 @pytest.fixture
 def opening(world: World, provider: Provider) -> Opening:
-    return Opening(Launcher(world.book, CATALOGUE, world.clock), lambda _name: provider)
+    return Opening(Launcher(world.book, CATALOGUE, world.clock), lambda _name: provider, of_age)
 
 
 def test_a_game_is_opened_with_a_session_that_the_wallet_knows_already(opening: Opening, provider: Provider) -> None:
@@ -127,5 +132,23 @@ def test_a_provider_that_is_not_set_up_costs_the_player_no_session(world: World)
 
     before = world.store.state()
     with pytest.raises(ProviderUnavailable):
-        Opening(Launcher(world.book, CATALOGUE, world.clock), none).open("pl_anna", "reels", Wish())
+        Opening(Launcher(world.book, CATALOGUE, world.clock), none, of_age).open("pl_anna", "reels", Wish())
     assert world.store.state() == before
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_who_is_too_young_opens_nothing(world: World, provider: Provider, mode: Mode) -> None:
+    asked: list[str] = []
+
+    def too_young(player_id: str) -> None:
+        asked.append(player_id)
+        raise UnderAge
+
+    before = world.store.state()
+    opening = Opening(Launcher(world.book, CATALOGUE, world.clock), lambda _name: provider, too_young)
+    with pytest.raises(UnderAge):
+        opening.open("pl_anna", "reels", Wish(mode=mode))
+    assert (world.store.state(), provider.orders, asked) == (before, [], ["pl_anna"])
+    with pytest.raises(GameNotFound):
+        opening.open("pl_anna", "no-such-game", Wish(mode=mode))
+    assert asked == ["pl_anna"]  # what cannot be opened anyway opens no profile

@@ -1,6 +1,8 @@
 """Rounds kept from the stream: repeats, any order, lost requests; read with what the stream has not brought yet; left open."""
 
 import random
+from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -94,15 +96,7 @@ def bets(ledger: Ledger, *movements: Any) -> None:
     """Post at the session's game: a bet carries the session's digest."""
     for movement in movements:
         if isinstance(movement, Bet):
-            movement = Bet(  # noqa: PLW2901 - the same with its session
-                movement.reference,
-                movement.player_id,
-                movement.currency,
-                movement.amount,
-                movement.game,
-                movement.round,
-                session=bytes(12),
-            )
+            movement = replace(movement, session=bytes(12))  # noqa: PLW2901 - the same with its session
         ledger.post(movement)
 
 
@@ -295,3 +289,42 @@ class TestLeftOpen:
 def test_hours() -> None:
     assert list(hours_between(START_MS - 1, START_MS + HOUR_MS)) == ["2026-01-01T11", "2026-01-01T12", "2026-01-01T13"]
     assert list(hours_between(START_MS, START_MS)) == ["2026-01-01T12"]
+
+
+class TestAfterTheClose:
+    @pytest.fixture
+    def played(self, ledger: Ledger) -> list[Record]:
+        """A bet, the win that closes its round, and a second win a second later."""
+        bets(ledger, replace(bet("b1"), closes=False), replace(win("w1"), closes=True))
+        ledger.clock.advance(seconds=1)
+        bets(ledger, replace(win("w2"), closes=True))
+        return [record for record in records(ledger) if record.round]
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+    def test_it_is_told_in_whatever_order_the_stream_brings_it(
+        self, keeper: RoundKeeper, rounds: RoundsStore, played: list[Record], order: tuple[int, ...]
+    ) -> None:
+        told: list[str] = []
+        for place in order:
+            kept = keeper.take(played[place])
+            assert kept is not None
+            told += [move.reference.transaction_id for move in kept.after_close]
+        found = rounds.round(KEY)
+        assert found is not None
+        assert told == [move.reference.transaction_id for move in found.after_close] == ["w2"]
+        assert marks(rounds, hour_of(START_MS)) == ()
+
+    def test_a_repeat_tells_it_again(self, keeper: RoundKeeper, played: list[Record]) -> None:
+        for record in [*played, *played]:
+            kept = keeper.take(record)
+        assert kept is not None
+        assert [move.reference.transaction_id for move in kept.after_close] == ["w2"]
+
+    def test_a_closed_round_is_not_left_open_whatever_comes_after(
+        self, ledger: Ledger, keeper: RoundKeeper, rounds: RoundsStore, played: list[Record]
+    ) -> None:
+        bets(ledger, replace(bet("b2"), closes=False))
+        for record in [*records(ledger), *played]:
+            keeper.take(record)
+        hours = [hour_of(START_MS + hour * HOUR_MS) for hour in range(3)]
+        assert [marks(rounds, hour) for hour in hours] == [(), (), ()]

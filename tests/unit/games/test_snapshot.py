@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from countroom.games.entries import GAMES_MAX, BadList, read_list
-from countroom.games.snapshot import Imported, NoSuchGame, NoSuchProvider, NotASnapshot, Snapshot, unpacked
-from tests.unit.games.shelf import shipped_snapshot
+from countroom.games.snapshot import Imported, NoSuchGame, NoSuchProvider, NotAShelf, Shelf, Snapshot, Switches, unpacked
+from tests.unit.games.shelf import sandbox_snapshot
 from tests.unit.games.test_catalogue import ENTRY
 
 
@@ -24,7 +24,7 @@ def test_the_same_list_again_changes_nothing() -> None:
     second, came = taken(first, entries("b", "a"))
     assert came == Imported(added=0, changed=0, unchanged=2, removed=0)
     assert second == first
-    assert second.packed() == first.packed()
+    assert second.shelf("hub88").packed() == first.shelf("hub88").packed()
 
 
 def test_what_a_list_adds_changes_and_leaves_out() -> None:
@@ -66,33 +66,33 @@ def test_a_code_stays_with_its_id() -> None:
 
 def test_staffs_word_outlives_every_list() -> None:
     before, _ = taken(Snapshot(), entries("a", "b"))
-    off = before.switched(enabled=False, game_id="a")
+    off = before.switched("hub88", "a", enabled=False)
     assert [game.id for game in off.catalogue().offered()] == ["b"]
     after, _ = taken(off, entries("a", "b", rtp="90.00"))
     assert [game.id for game in after.catalogue().offered()] == ["b"]
-    assert [game.id for game in after.switched(enabled=True, game_id="a").catalogue().offered()] == ["a", "b"]
+    assert [game.id for game in after.switched("hub88", "a", enabled=True).catalogue().offered()] == ["a", "b"]
 
 
 def test_a_whole_provider_is_switched_without_forgetting_single_games() -> None:
     before, _ = taken(Snapshot(), entries("a", "b"))
     before, _ = taken(before, entries("s", provider="swipe"), "swipe")
-    off = before.switched(enabled=False, game_id="a").switched(enabled=False, provider="hub88")
+    off = before.switched("hub88", "a", enabled=False).switched("hub88", enabled=False)
     assert [game.id for game in off.catalogue().offered()] == ["s"]
-    assert [game.id for game in off.switched(enabled=True, provider="hub88").catalogue().offered()] == ["b", "s"]
-    assert off.switched(enabled=False, provider="hub88") == off
+    assert [game.id for game in off.switched("hub88", enabled=True).catalogue().offered()] == ["b", "s"]
+    assert off.switched("hub88", enabled=False) == off
 
 
 def test_staff_cannot_switch_on_what_the_list_switches_off() -> None:
     before, _ = taken(Snapshot(), entries("a", enabled=False))
-    assert before.switched(enabled=True, game_id="a").catalogue().offered() == ()
+    assert before.switched("hub88", "a", enabled=True).catalogue().offered() == ()
 
 
 def test_what_is_not_there_cannot_be_switched() -> None:
     before, _ = taken(Snapshot(), entries("a"))
     with pytest.raises(NoSuchGame):
-        before.switched(enabled=False, game_id="b")
+        before.provider_of("b")
     with pytest.raises(NoSuchProvider):
-        before.switched(enabled=False, provider="swipe")
+        before.switched("swipe", enabled=False)
 
 
 def test_the_catalogue_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,18 +104,19 @@ def test_the_catalogue_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_packing_loses_nothing() -> None:
-    snapshot = replace(shipped_snapshot(), off_games=frozenset({"swipe-river-wheel"}), off_providers=frozenset({"hub88"}))
-    assert unpacked(snapshot.packed()) == snapshot
-    assert unpacked(Snapshot().packed()) == Snapshot()
+    for shelf in sandbox_snapshot().shelves.values():
+        for off in (Switches(), Switches(frozenset({"swipe-river-wheel"})), Switches(frozenset({"a", "b"}), all=True)):
+            assert unpacked(replace(shelf, off=off).packed()) == replace(shelf, off=off)
+    assert unpacked(Shelf().packed()) == Shelf()
 
 
-def test_bytes_that_are_no_snapshot() -> None:
-    data = shipped_snapshot().packed()
+def test_bytes_that_are_no_shelf() -> None:
+    data = sandbox_snapshot().shelf("hub88").packed()
     dice = random.Random(5)  # noqa: S311 - which byte is broken
-    broken = [b"", b"x", data[:-1], data[:40], data + b"x", Snapshot().packed()[:-6]]
+    broken = [b"", b"x", data[:-1], data[:40], data + b"x", Shelf().packed()[:-6]]
     for _ in range(200):
         place = dice.randrange(len(data))
         broken.append(data[:place] + bytes(((data[place] + dice.randrange(1, 256)) % 256,)) + data[place + 1 :])
     for text in broken:
-        with pytest.raises(NotASnapshot):
+        with pytest.raises(NotAShelf):
             unpacked(text)

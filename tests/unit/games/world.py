@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from countroom.games.catalogue import Catalogue, Game, StakeRange
-from countroom.games.launch import Launcher
 from countroom.games.providers.desk import Desk, Served
 from countroom.games.providers.dialect import Call, Dialect
 from countroom.games.providers.hub88 import DIALECT
@@ -208,7 +207,6 @@ class World:
         self.slept: list[float] = []
         pacing = Pacing(timer=lambda: self.clock.now_ms / 1000, sleep=self._sleep, jitter=lambda: 1.0)
         self.book = Book(self.store, self.clock, pacing)
-        self.launcher = Launcher(self.book, CATALOGUE, self.clock)
         self.provider = dialect.provider
         self.secret = Secret({"public_keys": [public_pem(private_key())]} if secret is None else secret)
         self.reported: list[Exception] = []

@@ -76,7 +76,13 @@ def test_the_games_are_imported_and_counted(answering: Any) -> None:
     function = answering(b'{"outcome": "done", "providers": {"hub88": {"games": 3}, "swipe": {"games": 2}}}')
     stack = replace(STACK, staff=[Staff("games", ROLE)], resources={"GamesStaffFunctionName": "arn:games"})
     assert staff.import_games(stack) == 5
-    assert [(event["action"], event.get("shipped")) for event in function.events] == [("import", True), ("show", None)]
+    lists = staff.game_lists()
+    assert set(lists) == {"hub88", "swipe", "action_batch"}
+    assert [(event["action"], event.get("provider")) for event in function.events] == [
+        *(("import", provider) for provider in lists),
+        ("show", None),
+    ]
+    assert [event.get("games") for event in function.events] == [*lists.values(), None]
     assert all(event["actor"] and event["reason"] for event in function.events)
 
 

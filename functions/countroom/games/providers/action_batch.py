@@ -9,7 +9,8 @@ first goes before the second, and a call is as good as the one that is looked at
 
 Decided here, where public implementations are silent. The protocol carries no session, so a bet is bound to player, game and
 currency and needs none; status, game and limits gate it as any other. A win names no bet, so none is looked for. An id with other
-content is 400. The refusal of a bet for want of money, or by a limit, is written down, so that the same action sent again cannot
+content is 400. `finished` ends the round of the actions beside it, a win of nothing does not; without actions there is nothing to
+keep it with. The refusal of a bet for want of money, or by a limit, is written down, so that the same action sent again cannot
 turn into a debit later; nothing else of its batch is.
 """
 
@@ -132,7 +133,7 @@ class ActionBatch:
             raise strict.BadSyntax("no such route")
         body = strict.read_object(call.body)
         player_id, code = strict.identifier(body, "user_id"), strict.identifier(body, "currency")
-        strict.flag(body, "finished")
+        closes = strict.optional_flag(body, "finished")
         game, game_round = (strict.optional_identifier(body, name) or "" for name in ("game", "game_id"))
         actions = strict.objects(body, "actions")
         if not is_player_id(player_id):
@@ -141,7 +142,7 @@ class ActionBatch:
             return Enquiry(game_round, player_id, session=None, currency=code)
         if not game or not game_round:
             raise strict.BadSyntax("actions belong to a game and a round of it")
-        play = _Play(player_id, _currency(code), game, game_round)
+        play = _Play(player_id, _currency(code), game, game_round, closes)
         return Batch(game_round, player_id, tuple(_read_action(play, action) for action in actions), _LATE_ORIGINALS)
 
     def answer(self, call: Call, request: Request | None, result: Done | Failed) -> Reply:
@@ -161,12 +162,13 @@ class ActionBatch:
 
 
 class _Play(NamedTuple):
-    """What the actions of one call share."""
+    """What the actions of one call share. `closes`: each of them says that the round is over, for any may be a repeat."""
 
     player_id: str
     currency: Currency
     game: str
     round: str
+    closes: bool | None
 
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -187,17 +189,17 @@ def _read_action(play: _Play, action: Mapping[str, object]) -> Movement:
 
 
 def _read_bet(play: _Play, reference: Reference, action: Mapping[str, object]) -> Movement:
-    return Bet(reference, play.player_id, play.currency.code, _amount(play, action), play.game, play.round)
+    return Bet(reference, play.player_id, play.currency.code, _amount(play, action), play.game, play.round, closes=play.closes)
 
 
 def _read_win(play: _Play, reference: Reference, action: Mapping[str, object]) -> Movement:
-    return Win(reference, play.player_id, play.currency.code, _amount(play, action), play.game, play.round)
+    return Win(reference, play.player_id, play.currency.code, _amount(play, action), play.game, play.round, closes=play.closes)
 
 
 def _read_rollback(play: _Play, reference: Reference, action: Mapping[str, object]) -> Movement:
     """Read a rollback: an amount in it is not looked at, what was booked counts."""
     target = Reference(SOURCE, strict.identifier(action, "original_action_id"))
-    return Rollback(reference, play.player_id, target, play.game, play.round)
+    return Rollback(reference, play.player_id, target, play.game, play.round, play.closes)
 
 
 def _amount(play: _Play, action: Mapping[str, object]) -> int:

@@ -34,12 +34,15 @@ from countroom.ledger.drafts import Draft
 from countroom.ledger.movements import Bet, InvalidReference, Kind, Movement, Reason
 from countroom.ledger.records import Balances, Outcome
 from countroom.ledger.rules.effects import Facts
+from countroom.ledger.rules.play import gate
 from countroom.ledger.sessions import InvalidToken
 from countroom.ledger.wallet import Wallet
 from countroom.money import InvalidAmount
 
 LEDGER_SHARE: Final = 0.8
 """How much of a provider's patience the ledger may use; the rest is for keys, catalogue and writing the answer."""
+
+_WITH_CURRENCY_OR_LATER: Final = frozenset({Reason.GAME_CURRENCY, Reason.STAKE_OUT_OF_RANGE})
 
 _NOBODY: Final = "health"
 """A player id that nobody has: they all begin with ``pl_``."""
@@ -144,13 +147,28 @@ class Desk(Generic[Key]):
         # Where something stands under this name already, posting can only repeat its outcome; the token does not matter.
         if not order.own_token and book.find(asked.reference) is None:
             return Failed(Fault.BAD_TOKEN)
-        outcome = book.post(self._vetted_draft(call, order, asked) if isinstance(asked, Draft) else self._vetted(asked))
+        movement = self._vetted_draft(call, order, asked) if isinstance(asked, Draft) else self._vetted(asked)
+        outcome = book.post(movement)
         if isinstance(outcome, Refused):
+            if outcome.reason is Reason.WRONG_CURRENCY and isinstance(movement, Bet):
+                return self._failed_before_currency(book, movement)
             return _failed(outcome)
         # A copy of a bet that comes after its rollback must not be told that its stake stands. Only repeats ask this.
         if outcome.replayed and outcome.record.kind is Kind.BET and book.is_taken_back(asked.reference):
             return Failed(Fault.LATE_ORIGINAL, outcome.balances.available)
         return _done(asked.player_id, (outcome,), outcome.balances)
+
+    def _failed_before_currency(self, book: Book, bet: Bet) -> Failed:
+        """Say what such a bet is refused for: session, player and game go before the currency, which the ledger asks for first.
+
+        The ledger keeps nothing of a stake in a currency that is not the wallet's. One more read, where no stake is taken.
+        """
+        try:
+            wallet = book.wallet(bet.player_id)
+        except OutcomeUnknown:  # the refusal is known all the same
+            wallet = None
+        earlier = gate(wallet, bet, self._clock()) if wallet else None
+        return Failed(Reason.WRONG_CURRENCY if earlier is None or earlier in _WITH_CURRENCY_OR_LATER else earlier)
 
     def _settle_all(self, book: Book, batch: Batch) -> Done | Failed:
         movements = [self._vetted(movement) for movement in batch.movements]

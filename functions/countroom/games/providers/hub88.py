@@ -3,6 +3,7 @@
 Every answer is HTTP 200 with the outcome in `status`. The signature is RSASSA-PKCS1-v1_5 with SHA-256 over the raw body, base64,
 in X-Hub88-Signature (Caleta: X-Auth-Signature). Amounts are integers of 1/100000 of the currency's main unit. A rollback names no
 amount: what was booked counts. A session token is checked for bets and questions only; wins and rollbacks outlive it.
+`round_closed` ends a round, and so does a win of nothing; what comes after it is booked all the same.
 
 A field that is missing is wrong syntax, one of another type or outside its range wrong types; fields that the protocol does not
 know are ignored, because the provider adds some without notice.
@@ -245,6 +246,7 @@ def _read_bet(body: Mapping[str, object]) -> Order:
         strict.identifier(body, "round"),
         session=token.digest if token else NO_SESSION,
         told=free_of(amount) if free else "",
+        closes=_closes(body),
     )
     return Order(request_id, bet)
 
@@ -261,6 +263,7 @@ def _read_win(body: Mapping[str, object]) -> Order:
         strict.identifier(body, "game_code"),
         strict.identifier(body, "round"),
         bet=_referred_to(body, reference),
+        closes=True if amount == 0 else _closes(body),
     )
     return Order(request_id, win, own_token=token is not None and token.player_id == player_id)
 
@@ -271,13 +274,12 @@ def _read_rollback(body: Mapping[str, object]) -> Order:
     reference = Reference(SOURCE, strict.identifier(body, "transaction_uuid"))
     named = _player(body)
     token = token_of(strict.text(body, "token"))
-    strict.flag(body, "round_closed")
     target = _referred_to(body, reference)
     game, game_round = strict.identifier(body, "game_code"), strict.identifier(body, "round")
     player_id = named or (token.player_id if token else None)
     if player_id is None:
         raise InvalidToken("neither a user nor a token says whose rollback this is")
-    rollback = Rollback(reference, player_id, target, game, game_round)
+    rollback = Rollback(reference, player_id, target, game, game_round, _closes(body))
     return Order(request_id, rollback, own_token=token is not None and token.player_id == player_id)
 
 
@@ -287,10 +289,14 @@ def _read_play(body: Mapping[str, object]) -> tuple[str, Reference, str, int]:
     reference = Reference(SOURCE, strict.identifier(body, "transaction_uuid"))
     player_id = _named_player(body)
     amount = from_scaled(strict.whole(body, "amount"), AMOUNT_PLACES)
-    strict.flag(body, "round_closed")
     for name in _OPTIONAL_TEXTS:
         strict.optional_text(body, name)
     return request_id, reference, player_id, amount
+
+
+def _closes(body: Mapping[str, object]) -> bool | None:
+    """Tell whether a call closes its round; None where it does not say."""
+    return strict.optional_flag(body, "round_closed")
 
 
 def _referred_to(body: Mapping[str, object], reference: Reference) -> Reference:

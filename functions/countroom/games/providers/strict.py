@@ -101,6 +101,11 @@ def flag(body: Mapping[str, object], name: str) -> bool:
     return value
 
 
+def optional_flag(body: Mapping[str, object], name: str) -> bool | None:
+    """Return a boolean; None when it is missing. Raise BadType."""
+    return flag(body, name) if name in body else None
+
+
 def objects(body: Mapping[str, object], name: str) -> list[dict[str, object]]:
     """Return a list of objects that is empty when missing. Raise BadType."""
     value = body.get(name, [])

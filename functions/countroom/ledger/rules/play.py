@@ -12,11 +12,8 @@ from countroom.ledger.wallet import Wallet
 def bet(wallet: Wallet, _facts: Facts, movement: Bet, now_ms: int) -> Found:
     """Take a stake, cash first, when session, status, game, debt, limits and funds allow it, asked in this order."""
     stake = movement.amount
-    refused = _session_refusal(wallet, movement, now_ms) or unusable(wallet) or movement.veto
-    if refused:
+    if refused := gate(wallet, movement, now_ms):
         return refused
-    if movement.countries is not None and wallet.country not in movement.countries:
-        return Reason.GAME_UNAVAILABLE
     if wallet.cash < 0 or wallet.bonus < 0:
         return Reason.NEGATIVE_BALANCE
     counted = limits.spent(wallet.limits, {LimitKind.WAGER: stake, LimitKind.LOSS: stake}, now_ms)
@@ -33,6 +30,16 @@ def bet(wallet: Wallet, _facts: Facts, movement: Bet, now_ms: int) -> Found:
         limits=counted,
     )
     return Effect(after, amount=stake, counter=movement.reference.source)
+
+
+def gate(wallet: Wallet, movement: Bet, now_ms: int) -> Reason | None:
+    """Say why a bet is refused whatever it stakes: its session, the wallet's status, the game; asked in this order."""
+    refused = _session_refusal(wallet, movement, now_ms) or unusable(wallet) or movement.veto
+    if refused:
+        return refused
+    if movement.countries is not None and wallet.country not in movement.countries:
+        return Reason.GAME_UNAVAILABLE
+    return None
 
 
 def _session_refusal(wallet: Wallet, movement: Bet, now_ms: int) -> Reason | None:
