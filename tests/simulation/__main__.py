@@ -4,6 +4,7 @@ import argparse
 import os
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from tests.simulation.report import Bar, cases, matrix, summary, wide
-from tests.simulation.requests import Script
-from tests.simulation.run import Failure, Seed, simulate
+from tests.simulation.run import Failure, Part, Seed, simulate
 from tests.simulation.shrink import Shrinker, trace
+from tests.simulation.worker_trace import shortest, traced
 
 COVERED_FROM: Final = 100_000
 """Steps from which on every cell of the matrix must have been met."""
@@ -23,17 +24,19 @@ COVERED_FROM: Final = 100_000
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Seeded fault simulation of the ledger.")
-    parser.add_argument("--steps", type=int, default=200_000, help="calls to the table (200000)")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation", description="Seeded fault simulation of ledger and cashier."
+    )
+    parser.add_argument("--steps", type=int, default=200_000, help="calls to the tables (200000)")
     parser.add_argument("--seed", default="", help="a run's seed (17), or one episode of it (17:4); drawn if not given")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes (2)")
     parser.add_argument("--trace", action="store_true", help="with one episode: print all that happens")
     return parser.parse_args()
 
 
-def show(console: Console, script: Script) -> None:
-    """Play a script and print what happens."""
-    for line in trace(script):
+def show(console: Console, lines: Sequence[str]) -> None:
+    """Print what happens in an episode."""
+    for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -42,11 +45,16 @@ def explained(console: Console, failure: Failure) -> None:
     console.print(f"[bold red]VIOLATION[/] in episode {failure.seed}: {escape(failure.message)}", highlight=False, soft_wrap=True)
     console.print("making it shorter ...", highlight=False)
     episode = failure.seed.episode or 0
-    shrinker = Shrinker(failure.seed.script(episode), failure.rule)
-    whole = len(shrinker.script.requests)
-    script = shrinker.shrink()
-    console.print(f"{len(script.requests)} of {whole} requests still fail ({shrinker.tries} tries):", highlight=False)
-    show(console, script)
+    if failure.seed.part(episode) is Part.WORKER:
+        short = shortest(failure.seed.dice(episode), failure.rule)
+        console.print(f"{short.faults} of {short.of} faults suffice:", highlight=False)
+        show(console, short.lines)
+    else:
+        shrinker = Shrinker(failure.seed.script(episode), failure.rule)
+        whole = len(shrinker.script.requests)
+        script = shrinker.shrink()
+        console.print(f"{len(script.requests)} of {whole} requests still fail ({shrinker.tries} tries):", highlight=False)
+        show(console, trace(script))
     console.print(f"again, whole: make simulate SEED={failure.seed}", highlight=False)
 
 
@@ -60,7 +68,8 @@ def main() -> int:
         console.print("A seed is a number, or a number, a colon and the number of an episode.")
         return 2
     if options.trace and seed.episode is not None:
-        show(console, seed.script(seed.episode))
+        worker = seed.part(seed.episode) is Part.WORKER
+        show(console, traced(seed.dice(seed.episode)) if worker else trace(seed.script(seed.episode)))
     console.print(f"seed {seed}", highlight=False)
     with Bar(console, options.steps) as bar:
         result = simulate(seed, options.steps, options.workers, bar)

@@ -1,4 +1,4 @@
-"""A model of DynamoDB in this process: the calls that the ledger makes, exactly as the service answers them, and nothing else.
+"""A model of DynamoDB in this process: the calls that ledger and cashier's worker make, exactly as the service answers them.
 
 Every call takes effect at one instant. Items are stored as they were sent and must not be changed by those who read them. An
 eventually consistent read may be a write behind, which the model makes of it every other time; an index may not show the newest
@@ -123,6 +123,16 @@ class Model:
         for write in writes:
             self.tables[write.table].put(write.key, write.after)
         self.landed(writes)
+        return {}
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """Write one item."""
+        try:
+            self.transact_write_items(TransactItems=[{"Update": request}])
+        except ClientError as error:
+            if error.response.get("CancellationReasons"):
+                raise client_error("ConditionalCheckFailedException", "UpdateItem", "The conditional request failed") from error
+            raise
         return {}
 
     def evaluate(self, entries: Sequence[Mapping[str, Any]]) -> tuple[list[Write], Reasons]:

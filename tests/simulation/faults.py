@@ -1,4 +1,4 @@
-"""What can go wrong with one call to the table, and at which calls of the ledger it is made to."""
+"""What can go wrong with one call to a table, and at which calls of the ledger and of the cashier's worker it is made to."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +26,7 @@ class Fault(StrEnum):
 
 
 class Site(StrEnum):
-    """A place in the ledger's code that calls the table."""
+    """A place in the code that calls a table."""
 
     WALLET = "wallet"
     FIND = "find"
@@ -46,10 +46,29 @@ class Site(StrEnum):
     AUDIT_SCAN = "audit: scan"
     AUDIT_INDEX = "audit: index"
     AUDIT_ITEMS = "audit: items"
+    WORKER_DEPOSIT = "worker: deposit"
+    WORKER_PAYMENT = "worker: payment"
+    WORKER_EARLY = "worker: early events"
+    WORKER_WALLET = "worker: wallet"
+    WORKER_FACTS = "worker: facts"
+    WORKER_ENTRY = "worker: entry"
+    WORKER_SAVE = "worker: save"
+    WORKER_KEEP = "worker: keep early"
+    WORKER_BOOK = "worker: book"
+    WORKER_CATCH_UP = "worker: catch up"
 
 
-WRITES: Final = frozenset({Site.POST_COMMIT, Site.POST_COMPANION, Site.POST_REFUSAL, Site.BATCH_COMMIT, Site.BATCH_REFUSAL})
-_TRANSACTIONS: Final = WRITES | {Site.POST_FACTS, Site.BATCH_FACTS, Site.HISTORY_MARKERS, Site.AUDIT_ITEMS}
+_UPDATES: Final = frozenset({Site.WORKER_SAVE, Site.WORKER_KEEP})
+_COMMITS: Final = frozenset(
+    {
+        *(Site.POST_COMMIT, Site.POST_COMPANION, Site.POST_REFUSAL, Site.BATCH_COMMIT, Site.BATCH_REFUSAL),
+        *(Site.WORKER_BOOK, Site.WORKER_CATCH_UP),
+    }
+)
+WRITES: Final = _COMMITS | _UPDATES
+TRIED_AGAIN: Final = _COMMITS - {Site.WORKER_CATCH_UP}
+"""The writes that the code itself tries again: all answers of one request may be lost there."""
+_TRANSACTIONS: Final = _COMMITS | {Site.POST_FACTS, Site.BATCH_FACTS, Site.HISTORY_MARKERS, Site.AUDIT_ITEMS, Site.WORKER_FACTS}
 _READS_TOO: Final = (
     Fault.NOT_SENT,
     Fault.LOST,
@@ -67,7 +86,7 @@ def faults_of(site: Site) -> tuple[Fault, ...]:
     """The faults that mean something at a site (a read that arrives late is a read that was lost); LOST_ALWAYS comes by request."""
     found: tuple[Fault, ...] = _READS_TOO
     if site in WRITES:
-        found += _WRITES_ONLY
+        found += tuple(fault for fault in _WRITES_ONLY if site in _COMMITS or fault is not Fault.IN_PROGRESS)
     if site in _TRANSACTIONS:
         found += _TRANSACTIONS_ONLY
     return found
@@ -75,7 +94,7 @@ def faults_of(site: Site) -> tuple[Fault, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A site, and whether it is met at a request's first attempt or at a later one."""
+    """A site, and whether it is met at a request's first attempt (a message's first delivery) or at a later one."""
 
     site: Site
     again: bool
@@ -91,7 +110,7 @@ def cells() -> list[Cell]:
 
 def expected(cell: Cell) -> tuple[Fault, ...]:
     """The faults that a long run must have injected at a cell."""
-    return (*faults_of(cell.site), Fault.LOST_ALWAYS) if cell.site in WRITES else faults_of(cell.site)
+    return (*faults_of(cell.site), Fault.LOST_ALWAYS) if cell.site in TRIED_AGAIN else faults_of(cell.site)
 
 
 _CHANCE: Final = {
@@ -110,6 +129,13 @@ _CHANCE: Final = {
     Site.AUDIT_SCAN: 0.4,
     Site.AUDIT_INDEX: 0.5,
     Site.AUDIT_ITEMS: 0.3,
+    Site.WORKER_WALLET: 0.2,
+    Site.WORKER_FACTS: 0.3,
+    Site.WORKER_ENTRY: 0.7,
+    Site.WORKER_SAVE: 0.3,
+    Site.WORKER_BOOK: 0.2,
+    Site.WORKER_KEEP: 0.4,
+    Site.WORKER_CATCH_UP: 0.7,
 }
 _CHANCE_AGAIN: Final = {
     Site.BATCH_COMMIT: 0.7,
@@ -121,6 +147,11 @@ _CHANCE_AGAIN: Final = {
     Site.AUDIT_SCAN: 0.6,
     Site.AUDIT_INDEX: 0.6,
     Site.AUDIT_ITEMS: 0.5,
+    Site.WORKER_WALLET: 0.4,
+    Site.WORKER_SAVE: 0.6,
+    Site.WORKER_BOOK: 0.45,
+    Site.WORKER_KEEP: 0.6,
+    Site.WORKER_CATCH_UP: 0.8,
 }
 _CHANCE_ELSEWHERE: Final = 0.12
 _MAKES_IT_AGAIN: Final = (Fault.NOT_SENT, Fault.THROTTLED, Fault.ERROR)

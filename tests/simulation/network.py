@@ -22,6 +22,7 @@ _OPERATIONS: Final = {
     "get_item": "GetItem",
     "transact_get_items": "TransactGetItems",
     "transact_write_items": "TransactWriteItems",
+    "update_item": "UpdateItem",
     "query": "Query",
     "scan": "Scan",
 }
@@ -31,7 +32,7 @@ _OUTSIDE: Final = ("ThrottlingException", "ProvisionedThroughputExceededExceptio
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the ledger to the table, as it leaves the code."""
+    """One call to a table, as it leaves the code."""
 
     kind: str
     request: Mapping[str, Any]
@@ -64,6 +65,9 @@ class Client:
 
     def transact_write_items(self, **request: Any) -> Any:
         return self._stop(Call("transact_write_items", request))
+
+    def update_item(self, **request: Any) -> Any:
+        return self._stop(Call("update_item", request))
 
     def query(self, **request: Any) -> Any:
         return self._stop(Call("query", request))
@@ -186,7 +190,7 @@ class Network:
     def _truncated(self, call: Call, rng: Random) -> Reply:
         """Cut an answer short: botocore raises, or (in its standard mode) hands a read on as an empty answer."""
         self.deliver(call)
-        emptied = call.kind != "transact_write_items" and rng.getrandbits(1)
+        emptied = call.kind not in {"transact_write_items", "update_item"} and rng.getrandbits(1)
         return Reply({} if emptied else errors.truncated(), 2000)
 
     def _killed_after(self, call: Call, _rng: Random) -> Reply:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tests.simulation.faults import Cell, Fault, Site, expected
-from tests.simulation.run import Result
+from tests.simulation.run import Part, Result
 
 _QUIET_SECONDS: Final = 10.0
 _SITE_WIDTH: Final = 20
@@ -51,7 +51,7 @@ def matrix(result: Result, width: int) -> list[Table]:
 
 
 def _matrix(result: Result, faults: list[Fault]) -> Table:
-    title = "Faults injected by call site: at first + later attempts (·: means nothing there, X: missing)"
+    title = "Faults injected by call site: at first + later attempts or deliveries (·: means nothing there, X: missing)"
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("call site", no_wrap=True)
     for fault in faults:
@@ -91,9 +91,9 @@ def summary(result: Result) -> Table:
     faults = sum(result.figures.matrix.values())
     rows = {
         "seed": str(result.seed),
-        "episodes": f"{result.episodes:,}",
-        "steps (calls to the table)": f"{steps:,}",
-        "requests": f"{counts['requests']:,}",
+        **{f"episodes of the {part}": f"{counts[f'episodes of the {part}']:,}" for part in Part},
+        "steps (calls to the tables)": f"{steps:,}",
+        "requests, or runs of the worker": f"{counts['requests']:,}",
         "commits": f"{counts['commits']:,}",
         "posted / refused": f"{counts['posted']:,} / {counts['refused']:,}",
         "replayed": f"{counts['replayed']:,}",

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.simulation.posting import POSTING
-from tests.simulation.run import Result, Seed, play, simulate
+from tests.simulation.run import Part, Result, Seed, play, simulate
 from tests.simulation.shrink import Shrinker, trace
 from tests.simulation.world import Figures
 
@@ -53,15 +53,17 @@ def test_a_run_is_the_same_on_one_process_and_on_two() -> None:
     assert alone.episodes == beside.episodes
 
 
-def test_one_episode_of_a_run_can_be_played_alone() -> None:
-    (whole,) = play(FIXED, 5, 1)
+@pytest.mark.parametrize(("episode", "part"), [(5, Part.WORKER), (6, Part.LEDGER)])
+def test_one_episode_of_a_run_can_be_played_alone(episode: int, part: Part) -> None:
+    (whole,) = play(FIXED, episode, 1)
     assert isinstance(whole, Figures)
-    assert simulate(Seed.parse(f"{FIXED.run}:5"), 10**9).figures == whole
+    assert FIXED.part(episode) is part
+    assert simulate(Seed.parse(f"{FIXED.run}:{episode}"), 10**9).figures == whole
 
 
 def test_a_failure_names_its_episode_and_shrinks_to_a_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     POSTING["a lost answer is a refusal"](monkeypatch)
-    failure = simulate(FIXED, 30_000).failure
+    failure = simulate(FIXED, 30_000, parts=[Part.LEDGER]).failure
     assert failure is not None
     assert failure.seed.episode is not None
     shrinker = Shrinker(failure.seed.script(failure.seed.episode), failure.rule, seconds=20)

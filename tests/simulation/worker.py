@@ -1,266 +1,331 @@
-"""The cashier's worker under faults: real events, real rules, two workers at once, killed at any call, and a queue that redelivers.
+"""The cashier's worker under faults: the handler itself, several of it at once, killed at any call, and a queue that redelivers.
 
-Each call of a worker to the tables is a place where it may be held up while the other runs, lose its answer, be refused, land late,
-or be killed. A message that was not applied comes again; one that was may come again, too. At every instant deposits and records
-agree. When the queue is empty each deposit must stand where its events lead, and each wallet hold what they brought, to the last
-nano; and when every message is delivered once more after that, nothing changes.
+Each call of a worker to the tables is a place where it may be held up while the others run, lose its answer, be refused, land late,
+or be killed. What a worker does not report as done comes again, and so may what it does; after RECEIVES_MAX deliveries a message is
+a dead letter, and when the queue is empty the dead letters are put back, as operators do. In some episodes the cashier's table is
+restored to its first hour, and the webhooks that were kept are played in again. At every instant deposits and records agree. In the
+end only what nobody can apply is a dead letter, each deposit stands where its events lead, each wallet holds what they brought, to
+the last nano, and staff were told of what is theirs; and when every message is delivered once more, nothing changes.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
 from random import Random
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final
+from unittest.mock import patch
 
-from botocore.exceptions import ClientError
-
-from countroom.cashier import items
 from countroom.cashier.apply_event import EventApplier, NotApplied
-from countroom.cashier.deposits import DepositStatus, Payment, open_deposit
-from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
+from countroom.cashier.deposits import Deposit
+from countroom.cashier.gateways.dialect import MalformedEvent, PartlyMalformed, PaymentEvent
 from countroom.cashier.idempotency import Answer, Claim
+from countroom.cashier.inbox import Received, to_message
 from countroom.cashier.store import CashierStore, StoreUnavailable
-from countroom.ledger.audit import Auditor
 from countroom.ledger.book import Book, OutcomeUnknown, Pacing
-from countroom.ledger.chain import Patience
-from countroom.ledger.findings import Level
 from countroom.ledger.movements import OpenWallet
 from countroom.ledger.store import LedgerStore
-from tests.simulation import errors
-from tests.simulation.baton import Finished, Killed, Pool
+from tests.simulation import counting, errors
+from tests.simulation.baton import Finished, Killed, Pool, Thread
+from tests.simulation.counting import CASHIER
 from tests.simulation.dynamodb import Model, Schema, Write
-from tests.simulation.network import Call
+from tests.simulation.expressions import Item
+from tests.simulation.faults import TRIED_AGAIN, Cell, Fault, Site, draw
+from tests.simulation.network import Call, Client, Network
+from tests.simulation.payments import GATEWAY, NOW_MS, PLAYERS, Message, drawn
 from tests.simulation.rooms import LEDGER
+from tests.simulation.witness import Violation, fail, require
+from tests.simulation.worker_sites import site_of
+from tests.simulation.world import Figures
 
-CASHIER: Final = "cashier"
-NOW_MS: Final = 1_767_268_800_000
-EUR: Final = 10**9
-FAULTS: Final = ("killed before", "killed after", "answer lost", "not sent", "5xx", "5xx landed", "throttled", "truncated", "late")
-READ_FAULTS: Final = ("killed before", "killed after", "answer lost", "not sent", "5xx", "throttled", "truncated")
-CONFLICT: Final = "TransactionConflict"
-_SCHEMAS: Final = {LEDGER: Schema(("pk",), {"history": ("p", "n")}), CASHIER: Schema(("pk", "sk"))}
-_OPERATIONS: Final = {
-    "get_item": "GetItem",
-    "update_item": "UpdateItem",
-    "transact_get_items": "TransactGetItems",
-    "transact_write_items": "TransactWriteItems",
-}
-_READS: Final = frozenset({"get_item", "transact_get_items"})
-DELIVERIES_MAX: Final = 60
+RECEIVES_MAX: Final = 5
+ROUNDS_CALM_FROM: Final = 3
+"""How often the queue is worked off under faults; the dead letters of the last of these rounds meet a calm world."""
 _CALLS_MAX: Final = 20_000
-
-_O = PaymentOutcome
-_S = DepositStatus
-LIVES: Final[Sequence[tuple[tuple[PaymentOutcome, ...], DepositStatus, int]]] = (
-    ((_O.PENDING, _O.SUCCEEDED), _S.CREDITED, 1),
-    ((_O.FAILED, _O.SUCCEEDED, _O.SETTLED), _S.SETTLED, 1),
-    ((_O.SUCCEEDED, _O.CHARGEBACK), _S.REVERSED, 0),
-    ((_O.SUCCEEDED, _O.CHARGEBACK, _O.CHARGEBACK_REVERSED), _S.CHARGEBACK_REVERSED, 1),
-    ((_O.SUCCEEDED, _O.CHARGEBACK, _O.CHARGEBACK_REVERSED, _O.SECOND_CHARGEBACK), _S.SECOND_CHARGEBACK, 0),
-    ((_O.SUCCEEDED, _O.REFUNDED, _O.SETTLEMENT_FAILED), _S.REVERSED, -1),
-    ((_O.FAILED, _O.CHARGEBACK), _S.FAILED, 0),
-)
-"""Events, where they lead, and how often the amount is in the wallet then."""
-
-
-class Client:
-    """A DynamoDB client whose every call stops its worker and hands itself to the scheduler."""
-
-    def __init__(self, stop: Callable[[Call], Any]) -> None:
-        self._stop = stop
-
-    def __getattr__(self, kind: str) -> Callable[..., Any]:
-        return lambda **request: self._stop(Call(kind, request))
+_SCHEMAS: Final = {LEDGER: Schema(("pk",), {"history": ("p", "n")}), CASHIER: Schema(("pk", "sk"))}
+_HELD_AT: Final = (None,) * 3 + (Site.WORKER_KEEP,) * 3 + (Site.WORKER_BOOK, Site.WORKER_SAVE, Site.WORKER_FACTS, Site.WORKER_EARLY)
+"""Where a worker is held up while the others run. An early event is kept seldom, and what may happen around it is narrow."""
+_EXPECTED: Final = (StoreUnavailable, OutcomeUnknown, NotApplied, MalformedEvent)
 
 
 @dataclass(slots=True)
-class Message:
-    """One message of the queue, and how often it has been received."""
+class Run:
+    """One invocation of the handler: its messages, and what it may be blamed for."""
 
-    event: PaymentEvent
-    received: int = 0
-    applied: bool = False
-
-
-def deliver(model: Model, call: Call) -> Any:
-    """Let a call take effect; answer what the table answers, an error included. An update is a transaction of one."""
-    try:
-        if call.kind != "update_item":
-            return getattr(model, call.kind)(**call.request)
-        return model.transact_write_items(TransactItems=[{"Update": dict(call.request)}])
-    except ClientError as error:
-        if call.kind == "update_item" and error.response.get("CancellationReasons"):
-            return errors.client_error("ConditionalCheckFailedException", "UpdateItem")
-        return error
+    number: int
+    batch: Sequence[Message]
+    thread: Thread
+    applier: EventApplier
+    faulty: bool
+    lost_always: bool
+    current: Message
+    held_at: Site | None = None
+    raised: list[BaseException] = field(default_factory=list)
 
 
 class Episode:
-    """Some players, their deposits, and all that their gateway says of them, in no order."""
+    """One episode. Its seed alone decides what happens; `faults_max` makes the world calm after so many faults."""
 
-    def __init__(self, seed: int, pool: Pool) -> None:
+    def __init__(self, seed: int, pool: Pool, trace: Callable[[str], None] | None = None, *, faults_max: int | None = None) -> None:
         self.rng = Random(seed)  # noqa: S311 - a seeded schedule, no secret
-        self.model = Model(_SCHEMAS, self._landed)
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self.disagreed = False
+        self.figures = Figures()
+        self.faults = 0
+        self._faults_left = _CALLS_MAX if faults_max is None else faults_max
         self._pool = pool
+        self._trace = trace
+        self._model = Model(_SCHEMAS, self._landed)
+        self._network = Network(self._model, lambda call, _delay: self._late.append(call))
         self._late: list[Call] = []
-        self._calls = 0
-        self._messages: list[Message] = []
-        self._ends: dict[str, tuple[DepositStatus, int]] = {}
-        self._due: Counter[str] = Counter()
-        self._set_up()
+        self._runs = 0
+        self._running: list[tuple[Run, Any]] = []
+        self._dead: list[Message] = []
+        self._restored = False
+        self._now: Run | None = None
+        self._said = drawn(self.rng)
 
-    def run(self) -> None:
-        """Work the queue off under faults, then once more without; then look at everything."""
-        waiting = [message for message in self._messages for _ in range(self.rng.randint(1, 2))]
-        while waiting:
-            self.rng.shuffle(waiting)
-            pair, waiting = waiting[:2], waiting[2:]
-            self._work(pair, faults=True)
-            waiting += [message for message in pair if not message.applied and message not in waiting]
+    def run(self) -> Figures:
+        """Work the queue off under faults, the dead letters too, then everything once more without. Raise Violation."""
+        with self._in_place():
+            try:
+                self._play()
+            finally:
+                self._end_all()
+        self.figures.matrix.update(self._network.counts)
+        return self.figures
+
+    def _play(self) -> None:
+        self._open(self._said.deposits)
+        queue = [Message(one.number, one.events, one.unreadable) for one in self._said.messages]
+        backup = dict(self._model.tables[CASHIER].items) if self.rng.random() < 0.35 else None
+        for number in range(ROUNDS_CALM_FROM + 1):
+            queue += self._redriven()
+            self._work_off(queue, faults=number < ROUNDS_CALM_FROM)
+            if number == 0:
+                self._open(self._said.late)
+                queue += self._restore(backup) if backup is not None else []
         while self._late:
-            deliver(self.model, self._late.pop())
+            self._network.deliver(self._late.pop())
         self._look()
-        for message in self._messages:
-            message.applied = False
-            self._work([message], faults=False)
-            assert message.applied, "a message was not applied in a quiet world"
+        for message in self._said.messages:
+            failed = self._work([[Message(message.number, message.events, message.unreadable)]], faults=False)
+            require(bool(failed) is message.rotten, "a calm world applies what can be applied and nothing else", message)
         self._look()
 
-    def _set_up(self) -> None:
-        store, book = self._rooms(lambda call: _raised(deliver(self.model, call)))
-        for player_id in ("anna", "ben"):
+    def _redriven(self) -> list[Message]:
+        """Put the dead letters back; give them as new messages."""
+        back, self._dead = self._dead, []
+        self.figures.counts["worker: dead letters put back"] += len(back)
+        if back:
+            self._say(f"dead letters put back: {', '.join(map(str, back))}")
+        return [Message(one.number, one.events, one.unreadable) for one in back]
+
+    def _restore(self, backup: Mapping[Any, Item]) -> list[Message]:
+        """Restore the cashier's table to its first hour, and play in every webhook that was kept since."""
+        table = self._model.tables[CASHIER]
+        late = {key: item for key, item in table.items.items() if any(one.deposit_id in key[0] for one in self._said.late)}
+        table.items, table.previous = {**backup, **late}, {}
+        self._restored = True
+        self.figures.counts["worker: table restored"] += 1
+        self._say("the cashier's table is restored to its first hour")
+        return [Message(one.number, one.events, one.unreadable) for one in self._said.messages]
+
+    def _open(self, deposits: Sequence[Deposit]) -> None:
+        """Open wallets and deposits, in a calm world."""
+        store, book = self._rooms(lambda call: taken(self._network.deliver(call)))
+        for player_id in PLAYERS:
             book.post(OpenWallet.of(player_id, "EUR", "MT"))
-        for number in range(self.rng.randint(1, 3)):
-            player_id = self.rng.choice(("anna", "ben"))
-            deposit_id = "dep_" + "abc"[number] * 20
-            amount = self.rng.randint(1, 90) * EUR
-            opened = open_deposit(deposit_id, player_id, "standard", "EUR", amount, NOW_MS)
-            store.create(opened, Claim("x", deposit_id, b""), Answer(201, ""))
-            outcomes, status, times = self.rng.choice(LIVES)
-            payment = Payment(f"pay_{number}", amount, "EUR")
-            events = [PaymentEvent(outcome, deposit_id, payment, NOW_MS) for outcome in outcomes]
-            if _O.SUCCEEDED in outcomes:  # then an event may leave the deposit's name out, and the deposit may be paid again
-                events = [replace(one, deposit_id="") if self._unnamed(one) else one for one in events]
-                again = self.rng.random() < 0.3
-                second = replace(payment, payment_id=f"pay_{number}_again")
-                events += [PaymentEvent(_O.SUCCEEDED, deposit_id, second, NOW_MS)] if again else []
-                times += again
-            self._messages += [Message(event) for event in events]
-            self._ends[deposit_id] = (status, times * amount)
-            self._due[player_id] += times * amount
-
-    def _unnamed(self, event: PaymentEvent) -> bool:
-        return event.outcome in {_O.CHARGEBACK, _O.CHARGEBACK_REVERSED, _O.REFUNDED} and self.rng.random() < 0.7
+        for deposit in deposits:
+            store.create(deposit, Claim("x", deposit.deposit_id, b""), Answer(201, ""))
 
     def _rooms(self, stop: Callable[[Call], Any]) -> tuple[CashierStore, Book]:
         client = Client(stop)
         pacing = Pacing(attempts_max=6, timer=lambda: 0.0, sleep=lambda _seconds: None, jitter=self.rng.random)
         return CashierStore(client, CASHIER), Book(LedgerStore(client, LEDGER), lambda: NOW_MS, pacing)
 
-    def _work(self, messages: Sequence[Message], *, faults: bool) -> None:
-        """Let a worker for each message run; which of them goes on at a call is drawn."""
-        running = []
-        for message in messages:
-            message.received += 1
-            thread = self._pool.take()
-            store, book = self._rooms(thread.stop)
-            worker = EventApplier(store, book, lambda: NOW_MS)
-            tame = not faults or message.received > DELIVERIES_MAX
-            running.append((message, thread, thread.start(partial(worker.apply, "standard", message.event)), tame))
-        while running:
-            message, thread, stopped, tame = running.pop(self.rng.randrange(len(running)))
+    def _work_off(self, queue: list[Message], *, faults: bool) -> None:
+        """Let workers take up to three messages each, until the queue is empty: up to three at a time, in a calm world one."""
+        while queue:
+            self.rng.shuffle(queue)
+            batches = []
+            for _ in range(self.rng.randint(1, 3) if faults else 1):
+                size = self.rng.randint(1, 3)
+                batches.append(queue[:size])
+                del queue[:size]
+            failed = self._work([batch for batch in batches if batch], faults=faults)
+            for message in failed:
+                (self._dead if message.received >= RECEIVES_MAX else queue).append(message)
+            self.figures.counts["worker: dead letters"] += sum(one.received >= RECEIVES_MAX for one in failed)
+            done = [one for batch in batches for one in batch if not any(one is other for other in failed)]
+            queue += [Message(one.number, one.events, one.unreadable) for one in done if self.rng.random() < 0.05]
+
+    def _work(self, batches: Sequence[Sequence[Message]], *, faults: bool) -> list[Message]:
+        """Let a worker for each batch run. Give the messages that were not done.
+
+        Which of them goes on at a call is drawn; one that is held up somewhere waits there until all the others are done.
+        """
+        for batch in batches:
+            self._start(batch, faulty=faults)
+        failed: list[Message] = []
+        while self._running:
+            free = [place for place, (run, stopped) in enumerate(self._running) if not _is_held(run, stopped)]
+            run, stopped = self._running.pop(self.rng.choice(free or range(len(self._running))))
             if isinstance(stopped, Finished):
-                self._pool.give_back(thread)
-                self._finished(message, stopped, quiet=not faults)
+                self._pool.give_back(run.thread)
+                failed += self._finished(run, stopped)
                 continue
-            self._calls += 1
-            assert self._calls < _CALLS_MAX, "the queue does not come to rest"
-            running.append((message, thread, thread.resume(self._answer(stopped, tame=tame)), tame))
+            run.held_at = None if not free else run.held_at
+            answer = self._answer(run, stopped)
+            self._now = run
+            self._running.append((run, run.thread.resume(answer)))
+        return failed
 
-    def _finished(self, message: Message, stopped: Finished, *, quiet: bool) -> None:
-        message.applied |= stopped.error is None
-        expected = isinstance(stopped.error, Killed | StoreUnavailable | OutcomeUnknown | NotApplied)
-        if stopped.error is not None and (quiet or not expected):
-            raise AssertionError(f"{message.event}: {stopped.error!r}") from stopped.error
+    def _start(self, batch: Sequence[Message], *, faulty: bool) -> None:
+        self._runs += 1
+        thread = self._pool.take()
+        applier = EventApplier(*self._rooms(thread.stop), lambda: NOW_MS)
+        lost_always = faulty and self.rng.random() < 0.06
+        run = Run(self._runs, batch, thread, applier, faulty, lost_always, batch[0], self.rng.choice(_HELD_AT))
+        for message in batch:
+            message.received += 1
+            self.figures.counts["worker: deliveries"] += 1
+            self.figures.counts["worker: deliveries again"] += message.received > 1
+        self._tell(run, f"receives {', '.join(map(str, batch))}")
+        records = [
+            {
+                "messageId": str(place),
+                "body": to_message(Received(GATEWAY, f"msg_{message.number}", NOW_MS, f"{place}".encode())),
+                "attributes": {"ApproximateReceiveCount": str(message.received)},
+            }
+            for place, message in enumerate(batch)
+        ]
+        self._now = run
+        self._running.append((run, thread.start(lambda: handler()._serve({"Records": records}, None))))
 
-    def _answer(self, call: Call, *, tame: bool) -> Any:
+    def _finished(self, run: Run, finished: Finished) -> list[Message]:
+        """Take away what was done, as the queue does: all of the batch but what the answer names, or nothing of it."""
+        self.figures.counts["requests"] += 1
+        for error in run.raised:
+            if not isinstance(error, _EXPECTED):
+                raise Violation("the code raised what it should not", repr(error)) from error
+            require(run.faulty or any(one.rotten for one in run.batch), "an error in a calm world", repr(error))
+        if isinstance(finished.error, Killed):
+            self.figures.counts["killed"] += 1
+            self._tell(run, "is killed")
+            return list(run.batch)
+        if finished.error is not None:
+            raise Violation("the code raised what it should not", repr(finished.error)) from finished.error
+        named = {one["itemIdentifier"] for one in finished.result["batchItemFailures"]}
+        self._tell(run, f"is done{f', without {sorted(named)}' if named else ''}")
+        return [message for place, message in enumerate(run.batch) if str(place) in named]
+
+    def _answer(self, run: Run, call: Call) -> Any:
         """Carry one call, or do to it what the dice say."""
+        self.figures.steps += 1
+        if self.figures.steps > _CALLS_MAX:
+            fail("the queue does not come to rest")
         if self._late and self.rng.random() < 0.2:
-            deliver(self.model, self._late.pop(self.rng.randrange(len(self._late))))
-        if tame or self.rng.random() >= 0.12:
-            return deliver(self.model, call)
-        known = READ_FAULTS if call.kind in _READS else (*FAULTS, CONFLICT) if call.kind == "transact_write_items" else FAULTS
-        fault = self.rng.choice(known)
-        self.counts[site_of(call), fault] += 1
-        return self._broken(call, fault)
+            self._say("a late write lands")
+            self.figures.counts["late deliveries"] += 1
+            self._network.deliver(self._late.pop(self.rng.randrange(len(self._late))))
+        cell = Cell(site_of(call), run.current.received > 1)
+        fault = self._fault(run, cell) if run.faulty and self.faults < self._faults_left else None
+        self.faults += fault is not None
+        self._tell(run, f"{cell}{f' [{fault}]' if fault else ''}")
+        return self._network.carry(call, cell, fault, self.rng).answer
 
-    def _broken(self, call: Call, fault: str) -> Any:
-        operation = _OPERATIONS[call.kind]
-        if fault in {"killed after", "answer lost", "5xx landed", "truncated"}:
-            deliver(self.model, call)
-        if fault == "late":
-            self._late.append(call)
-        answers: Mapping[str, Callable[[], Any]] = {
-            "killed before": Killed,
-            "killed after": Killed,
-            "answer lost": lambda: errors.no_answer(self.rng.randrange(errors.WAYS_TO_LOSE)),
-            "late": errors.timed_out,
-            "not sent": lambda: errors.not_connected(self.rng.getrandbits(1)),
-            "5xx": lambda: errors.server_error(operation, self.rng.getrandbits(1)),
-            "5xx landed": lambda: errors.server_error(operation, self.rng.getrandbits(1)),
-            "throttled": lambda: errors.client_error("ThrottlingException", operation),
-            "truncated": lambda: {} if call.kind in _READS and self.rng.getrandbits(1) else errors.truncated(),
-            CONFLICT: lambda: errors.cancelled(operation, [{"Code": CONFLICT} for _ in call.request["TransactItems"]]),
-        }
-        return answers[fault]()
+    def _fault(self, run: Run, cell: Cell) -> Fault | None:
+        return Fault.LOST_ALWAYS if run.lost_always and cell.site in TRIED_AGAIN else draw(self.rng, cell)
 
     def _look(self) -> None:
-        """Hold deposits, wallets and records against what the gateway said."""
-        assert not self.disagreed, "deposits and records did not agree for a while"
-        store, book = self._rooms(lambda call: _raised(deliver(self.model, call)))
-        for deposit_id, (status, in_wallet) in self._ends.items():
-            deposit = store.get(deposit_id)
-            assert deposit is not None
-            assert (deposit.status, deposit.credited - deposit.taken_back) == (status, in_wallet), deposit
-        for player_id in ("anna", "ben"):
-            wallet = book.wallet(player_id)
-            assert wallet is not None
-            assert wallet.cash == self._due[player_id], f"{player_id} has {wallet.cash}, due are {self._due[player_id]}"
-        audit = Auditor(LedgerStore(self.model, LEDGER), Patience(sleep=lambda _seconds: None)).audit()
-        assert not [finding for finding in audit.findings if finding.level is Level.MISMATCH]
+        """Hold deposits, wallets, records, staff's list and dead letters against what the gateway said."""
+        rotten = {message.number for message in self._said.messages if message.rotten}
+        require(
+            {one.number for one in self._dead} == rotten,
+            "the dead letters are those that nobody can apply",
+            ", ".join(map(str, self._dead)),
+        )
+        store, book = self._rooms(lambda call: taken(self._network.deliver(call)))
+        counting.require_ends(self._said, store, book)
+        counting.require_agreement(self._model)
+        counting.require_clean_audit(self._model)
+        self.figures.counts["invariant checks"] += len(self._said.ends) + len(PLAYERS) + 3
 
     def _landed(self, writes: Sequence[Write]) -> None:
-        """Every fact that is booked has its record, and there is no other record of a deposit, at every instant."""
-        if all(write.key[0].startswith("EARLY#") for write in writes):
-            return
-        kept = self.model.tables[CASHIER].items
-        deposits = (items.deposit_of(dict(item)) for key, item in kept.items() if key[0].startswith("DEPOSIT#"))
-        booked = {f"TX#gateway:standard#{fact.record}" for deposit in deposits for fact in deposit.facts if fact.is_booked}
-        stored = {key[0] for key in self.model.tables[LEDGER].items if key[0].startswith("TX#gateway:")}
-        if booked != stored:
-            self.disagreed = True
+        """Hold deposits against records, at every instant; after a restore only in the end."""
+        self.figures.counts["commits"] += 1
+        if not self._restored and any(not write.key[0].startswith("EARLY#") for write in writes):
+            self.figures.counts["invariant checks"] += 1
+            counting.require_agreement(self._model)
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Put this episode's tables, messages and telemetry under the handler."""
+        worker = handler()
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(worker, "_applier", lambda: self._at_work.applier))
+            stack.enter_context(patch.object(worker, "dialect", lambda _name: self))
+            for name in ("count", "describe", "logger"):
+                stack.enter_context(patch.object(worker.telemetry, name, getattr(self, name)))
+            yield
+
+    @property
+    def _at_work(self) -> Run:
+        assert self._now is not None  # a worker runs only after it was let go on
+        return self._now
+
+    def parse(self, body: bytes) -> list[PaymentEvent]:
+        """Stand in for the dialects, of which the message's place in its batch is all that was sent."""
+        run = self._at_work
+        run.current = run.batch[int(body)]
+        if run.current.unreadable:
+            raise PartlyMalformed(run.current.events, ["item"])
+        return list(run.current.events)
+
+    def count(self, name: str, value: int = 1, dimensions: Mapping[str, str] | None = None) -> None:  # noqa: ARG002 - the port's signature
+        """Stand in for the metrics."""
+        self.figures.counts[f"worker: {name}"] += value
+
+    def describe(self, error: BaseException) -> dict[str, Any]:
+        """Stand in for the log, which gets every error that the handler meets."""
+        self._at_work.raised.append(error)
+        self._tell(self._at_work, f"  reports {errors.code_of(error)} {error}")
+        return {}
+
+    logger = SimpleNamespace(**dict.fromkeys(("info", "warning", "error"), lambda *_words, **_fields: None))
+
+    def _end_all(self) -> None:
+        """End those who are still at work when a violation ends the episode."""
+        for run, stopped in self._running:
+            self._now = run
+            if isinstance(stopped, Finished) or isinstance(run.thread.resume(Killed()), Finished):
+                self._pool.give_back(run.thread)
+        self._running.clear()
+
+    def _tell(self, run: Run, what: str) -> None:
+        self._say(f"#{run.number:<3d} {what}")
+
+    def _say(self, text: str) -> None:
+        if self._trace:
+            self._trace(text)
 
 
-def _raised(answer: Any) -> Any:
+@cache
+def handler() -> ModuleType:
+    """The worker's entrance; it reads its settings when it is imported, so not before an episode needs it."""
+    os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "simulation")
+    from handlers import payment_worker  # noqa: PLC0415 - as above
+
+    return payment_worker
+
+
+def _is_held(run: Run, stopped: Any) -> bool:
+    return run.held_at is not None and isinstance(stopped, Call) and site_of(stopped) is run.held_at
+
+
+def taken(answer: Any) -> Any:
+    """Take an answer as botocore gives it: an error is raised."""
     if isinstance(answer, BaseException):
         raise answer
     return answer
-
-
-def site_of(call: Call) -> str:
-    """Name the place in the code that a call comes from, by what it reads or writes."""
-    request = call.request
-    if call.kind == "get_item":
-        return f"read {_kind_of(next(iter(request['Key'].values())))}"
-    if call.kind == "update_item":
-        return f"update {_kind_of(request['Key']['pk'])}"
-    if call.kind == "transact_write_items":
-        ledger = any(next(iter(entry.values()))["TableName"] == LEDGER for entry in request["TransactItems"])
-        return "post with companions" if ledger else "catch up"
-    return "read facts"
-
-
-def _kind_of(key: Mapping[str, str]) -> str:
-    return key["S"].partition("#")[0]
