@@ -2,12 +2,13 @@
 PYTHON ?= python3
 STAGE  ?= dev
 STEPS  ?= 200000
+CASES  ?= 200000
 SEED   ?=
 VENV   := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test conformance lint cover bench isolation simulate audit redrive mutate openapi synth bootstrap deploy clean
+.PHONY: help setup run test conformance lint cover bench isolation simulate fuzz audit redrive mutate openapi synth bootstrap deploy clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,11 +37,14 @@ cover: setup ## branch coverage of the functions by the unit, conformance and pr
 bench: setup ## side by side with peers: a table, benchmarks/results.json and a picture
 	@PYTHONPATH=functions:. $(VENV)/python -m benchmarks
 
-isolation: setup ## bets at one provider while another hangs, beside bets in peace: ratio of the 99th percentiles
+isolation: setup ## bets at one provider while another hangs, or floods us, beside bets in peace: ratios of the 99th percentiles
 	@PYTHONPATH=functions:. $(VENV)/python -m benchmarks.isolation
 
-simulate: setup ## seeded fault simulation (STEPS=200000, SEED= replays one)
+simulate: setup ## seeded fault simulation of ledger and payment worker (STEPS=200000, SEED= replays one)
 	@PYTHONPATH=functions:. $(VENV)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup ## mutated payment webhooks: defined answers only, nothing moves unsigned (CASES=200000, SEED= replays one)
+	@PYTHONPATH=functions:. $(VENV)/python -m tests.unit.cashier.webhook_fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED))
 
 audit: setup ## prove every balance of the running sandbox (TABLE=name: of a table in AWS, with your credentials)
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.audit $(if $(TABLE),--table $(TABLE)) $(if $(ANCHORS),--anchors $(ANCHORS)) $(if $(KEEP),--anchors-out $(KEEP))

@@ -41,11 +41,11 @@ def build(outdir: str, context: Mapping[str, Any] | None = None) -> cdk.App:
 
 def _settings(app: cdk.App) -> StageSettings:
     settings = stage_settings(app.node.try_get_context("stage") or DEFAULT_STAGE)
-    launch_urls = app.node.try_get_context("launch-urls")
-    if launch_urls is None or not settings.emulated:
+    if not settings.emulated:
         return settings
-    # Only who starts the emulator knows on which ports its providers listen: a JSON object, provider → address.
-    return replace(settings, launch_urls=json.loads(launch_urls))
+    # Only who starts the emulator knows on which ports its providers and gateways listen: JSON objects, name → address.
+    told = {name: app.node.try_get_context(name.replace("_", "-")) for name in ("launch_urls", "payment_urls")}
+    return replace(settings, **{name: json.loads(value) for name, value in told.items() if value is not None})
 
 
 def _add_stacks(app: cdk.App, settings: StageSettings) -> cdk.Stack:

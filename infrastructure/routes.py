@@ -75,13 +75,16 @@ WALLET = (
 GAMES = (
     Route("GET", "/v1/games", _ANYBODY),
     Route("POST", "/v1/games/{game_id}/sessions"),
+    Route("GET", "/v1/rounds/{provider}"),
     Route("GET", "/v1/rounds/{provider}/{round_id}"),
     Route("GET", "/v1/providers/health", _ANYBODY),
 )
 DEPOSITS = (
     Route("POST", "/v1/deposits"),
     Route("GET", "/v1/deposits"),
+    Route("GET", "/v1/deposits/methods"),
     Route("GET", "/v1/deposits/{deposit_id}"),
+    Route("POST", "/v1/deposits/{deposit_id}/payment"),
 )
 ALL = (*IDENTITY, *ACCOUNT, *WALLET, *GAMES, *DEPOSITS)
 

@@ -74,31 +74,58 @@ def _of_check(metric: str, means: str, runbook: str) -> Signal:
     return Signal(metric, "settlement-check", 1, 60, means, runbook)
 
 
+def of_payments(gateways: Sequence[str]) -> list[Signal]:
+    """Give the signals of opening payments, for each of `gateways` that is asked to open one."""
+    return [
+        Signal(
+            "GatewayCallUnknown",
+            "deposits",
+            10,
+            5,
+            f"Payments cannot be opened at {gateway}.",
+            "payments-not-opened",
+            along=("GatewayCallRefused",),
+            under={"gateway": gateway},
+        )
+        for gateway in gateways
+    ]
+
+
 def _of_paymentiq() -> list[Signal]:
     service, under = "paymentiq", {"gateway": "paymentiq"}
     forged, odd = "Calls come without PaymentIQ's secret.", "PaymentIQ calls in a form that is not its own."
     unknown, unbooked = "Answers to PaymentIQ had to leave the outcome open.", "PaymentIQ moved money that could not be booked."
     return [
         Signal("SignatureRejected", service, 10, 5, forged, "signature-rejected", under=under),
-        Signal("WebhookRejected", service, 5, 5, odd, "webhook-rejected", under=under),
+        Signal("WebhookRejected", service, 1, 5, odd, "webhook-rejected", under=under),
         Signal("PaymentIqOutcomeUnknown", service, 10, 5, unknown, "outcome-unknown"),
         Signal("PaymentIqForPeople", service, 1, 60, unbooked, "payments-for-people"),
+        *_of_deposits("paymentiq", service),
     ]
 
 
 def _of_webhooks(gateway: str) -> list[Signal]:
     """Give what is worth an alarm of what the intake and the worker count of one gateway."""
-    intake, worker, under = "payment-webhook", "payment-worker", {"gateway": gateway}
+    intake, under = "payment-webhook", {"gateway": gateway}
     odd, forged = f"{gateway} signed something that is no event of its own.", f"Signatures of {gateway} do not verify."
-    unkept, failing = f"Webhooks of {gateway} cannot be kept.", f"{gateway} reports many failed payments."
-    reversed_, again = f"{gateway} took several payments back.", f"{gateway} reports a second payment for one deposit."
+    waiting = f"{gateway} took back or returned what the house does not know of."
     return [
         Signal("WebhookRejected", intake, 1, 5, odd, "webhook-rejected", under=under),
         Signal("SignatureRejected", intake, 10, 5, forged, "signature-rejected", under=under),
-        Signal("WebhookNotKept", intake, 5, 5, unkept, "webhook-not-kept", under=under),
-        Signal("DepositFailed", worker, 30, 60, failing, "payments-failing", under=under),
-        Signal("DepositReversed", worker, 5, 60, reversed_, "payments-reversed", under=under),
-        Signal("DepositPaidAgain", worker, 1, 60, again, "payments-for-people", under=under),
+        Signal("WebhookNotKept", intake, 5, 5, f"Webhooks of {gateway} cannot be kept.", "webhook-not-kept", under=under),
+        Signal("PaymentEventWaiting", "payment-worker", 1, 60, waiting, "payments-waiting", under=under),
+        *_of_deposits(gateway, "payment-worker"),
+    ]
+
+
+def _of_deposits(gateway: str, service: str) -> list[Signal]:
+    """Give what is worth an alarm of what the events of one gateway do to deposits, as `service` counts it."""
+    under, failing = {"gateway": gateway}, f"{gateway} reports many failed payments."
+    reversed_, again = f"{gateway} took several payments back.", f"{gateway} reports a second payment for one deposit."
+    return [
+        Signal("DepositFailed", service, 30, 60, failing, "payments-failing", under=under),
+        Signal("DepositReversed", service, 5, 60, reversed_, "payments-reversed", under=under),
+        Signal("DepositPaidAgain", service, 1, 60, again, "payments-for-people", under=under),
     ]
 
 

@@ -79,6 +79,8 @@ class StageSettings:
     """Where the house's e-mail comes from; its DNS must hold the DKIM records that SES asks for."""
     launch_urls: Mapping[str, str]
     """Provider → address of its launch API or launcher page. A provider without one cannot be launched here."""
+    payment_urls: Mapping[str, str]
+    """Gateway → address of the API that payments are opened with. One that needs an address and has none is not offered here."""
     retired_token_keys: tuple[str, ...] = ()
     """Names of keys that verify no more, for one deployment: while it runs, the functions before it still use them."""
     reserved_concurrency: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -103,6 +105,8 @@ class StageSettings:
 # Lambda's python3.14 runs on Amazon Linux 2023 (glibc 2.34). The pinned argon2 and cryptography ship no older aarch64 wheels
 # than manylinux_2_26 and manylinux_2_28.
 _AWS_TARGET = Target(Architecture.ARM64, "3.14", "aarch64-manylinux_2_28")
+
+_STRIPE = "https://api.stripe.com"  # for tests and live alike: the key tells them apart
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -149,6 +153,7 @@ def _sandbox() -> StageSettings:
         session_idle_seconds=_HOUR,
         mail_domain="countroom.example",
         launch_urls=MappingProxyType({}),  # the sandbox says at synth where its providers listen
+        payment_urls=MappingProxyType({}),  # and its gateways
     )
 
 
@@ -178,6 +183,7 @@ def _dev() -> StageSettings:
         session_idle_seconds=30 * _MINUTE,
         mail_domain="mail.dev.countroom.example",
         launch_urls=MappingProxyType({}),
+        payment_urls=MappingProxyType({"stripe": _STRIPE, "adyen": "https://checkout-test.adyen.com"}),
     )
 
 
@@ -207,6 +213,7 @@ def _prod() -> StageSettings:
         session_idle_seconds=30 * _MINUTE,
         mail_domain="mail.countroom.example",
         launch_urls=MappingProxyType({}),
+        payment_urls=MappingProxyType({"stripe": _STRIPE}),  # Adyen's live address has the company's own prefix in it
         # Together not quite 850 of an account's default 1,000, of which 100 can never be reserved. The providers have the most,
         # each its own: what one uses up in a flood, or while it hangs, the others do not miss.
         reserved_concurrency=MappingProxyType(

@@ -51,13 +51,14 @@ class Place:
     home: Path
 
 
-def synth(tools: Tools, place: Place, launch_urls: Mapping[str, str]) -> Program:
+def synth(tools: Tools, place: Place, launch_urls: Mapping[str, str], payment_urls: Mapping[str, str]) -> Program:
     """Start `cdk synth` of the sandbox stage; it needs no emulator, so it can run while that starts.
 
-    `launch_urls`: provider → where its launch API listens in this run.
+    `launch_urls`: provider → where its launch API listens in this run; `payment_urls`: gateway → where its API for payments does.
     """
     env = _environment(tools, place) | package_settings(os.environ)
     context = ["-c", f"stage={STAGE}", "-c", f"launch-urls={json.dumps(launch_urls)}"]
+    context += ["-c", f"payment-urls={json.dumps(payment_urls)}"]
     command: list[str | Path] = [tools.node, tools.cdk, "synth", "--quiet", *context, "--output", place.assembly]
     return Program(command, env=env, cwd=place.root, log=place.logs / "synth.log")
 

@@ -108,13 +108,15 @@ class Journey:
     def _deposit_through(self, gateway: str) -> None:
         """Pay in through a gateway with a dialect of its own: twice said, once credited."""
         opened = self._player.open_deposit(SMALL_DEPOSIT, CURRENCY, gateway=gateway)
+        payment = self._player.open_payment(opened["deposit_id"])
         said = self._outside(
             *("gateway", gateway, "pay", "--deposit", opened["deposit_id"], "--amount", SMALL_DEPOSIT),
             *("--user", self._arrived.account.player_id, "--copies", "2"),
+            *(("--payment", payment["payment_id"]) if payment["kind"] == "intent" else ()),
         )
         shown = self._await_credit(opened["deposit_id"])
         self._balance += Decimal(SMALL_DEPOSIT)
-        asked = f"{SMALL_DEPOSIT} {CURRENCY}, {len(said)} calls of its own dialect"
+        asked = f"{SMALL_DEPOSIT} {CURRENCY}, payment: {payment['kind']}, {len(said)} calls of its own dialect"
         self._show(f"by {gateway}", asked, f"{said[-1]['status']}, {shown['status']}, once")
 
     def _launch(self) -> None:

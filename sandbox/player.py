@@ -51,6 +51,9 @@ class Account:
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 """What the client calls itself unless told otherwise: the house shows a player on which devices he is logged in."""
 
+RETURN_URL = "https://casino.countroom.example/cashier"
+"""Where a front-end would have the player come back to from a page of a gateway or a bank."""
+
 NEW_PLAYER = {"date_of_birth": "1990-05-17", "country": "MT", "currency": "EUR", "accepted_terms": "2026-11"}
 """What a registration says besides address and password."""
 
@@ -190,6 +193,16 @@ class PlayerApi:
             headers={"Idempotency-Key": key or secrets.token_hex(16)},
         )
         return said
+
+    def open_payment(self, deposit_id: str, return_url: str = RETURN_URL) -> dict[str, Any]:
+        """Open a deposit's payment at its gateway; gives what a browser would pay it with."""
+        said: dict[str, Any] = self.call("POST", f"/v1/deposits/{deposit_id}/payment", {"return_url": return_url})
+        return said
+
+    def methods(self) -> list[dict[str, Any]]:
+        """Read the ways to pay in."""
+        items: list[dict[str, Any]] = self.call("GET", "/v1/deposits/methods")["items"]
+        return items
 
     def deposit(self, deposit_id: str) -> dict[str, Any]:
         """Read one deposit with its states."""

@@ -14,6 +14,7 @@ from types import FrameType
 
 from sandbox import aws, deploy, emulator, function_logs, keys, staff
 from sandbox.environment import ACCOUNT, REGION, forget_credentials
+from sandbox.gateway import adyen, payment_server
 from sandbox.journey import Journey
 from sandbox.loopback import NotLoopbackError
 from sandbox.provider import launch_server
@@ -34,6 +35,9 @@ GATEWAY_SECRETS = {
     "paymentiq": "PaymentiqSecretArn",
 }
 """Payment gateway → output that names the secret it shares with the house."""
+
+PAYMENT_SECRETS = {"stripe": "StripePaymentsSecretArn", "adyen": "AdyenPaymentsSecretArn"}
+"""Payment gateway → output that names the secret with which the house opens payments there."""
 
 GATEWAY_PATHS = {
     "standard": "/v1/payments/standard",
@@ -114,7 +118,8 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
         emulator.require_free_port(settings.port)
         found = tools()
         launcher = stays.enter_context(launch_server.running())
-        with screen.phase("emulator and templates"), deploy.synth(found, place, launcher.urls) as synth:
+        till = stays.enter_context(payment_server.running())
+        with screen.phase("emulator and templates"), deploy.synth(found, place, launcher.urls, till.urls) as synth:
             log = place.logs / "emulator.log"
             scratch = emulator.scratch_folder(settings.state)
             up = emulator.running(found.emulator_python, settings.port, scratch, log)
@@ -125,7 +130,7 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
         with screen.phase("deploy"):
             outputs = deploy.deploy(found, place, endpoint, screen.detail)
         with screen.phase("keys and games"):
-            stack = _hand_over_keys(endpoint, outputs, place.assembly, launcher)
+            stack = _hand_over_keys(endpoint, outputs, place.assembly, launcher, till)
             staff.import_games(stack)
         stack.write(settings.stack_path)
         yield stack
@@ -170,13 +175,17 @@ def _only_one(state: Path) -> Iterator[None]:
             lock.truncate(0)
 
 
-def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, launcher: launch_server.Desk) -> Stack:
+def _hand_over_keys(
+    endpoint: str, outputs: dict[str, str], assembly: Path, launcher: launch_server.Desk, till: payment_server.Desk
+) -> Stack:
     """Make the keys of the outside world, and give each side its half."""
     provider_private, provider_public = keys.new_rsa_key()
     house_private, house_public = keys.new_rsa_key()
     shared = {"swipe": keys.new_shared_secret(), "action_batch": keys.new_shared_secret()}
     launch = {name: keys.new_shared_secret() for name in shared}  # the other way round, another secret
     paid = keys.new_gateway_secrets()
+    opening = {name: keys.new_shared_secret() for name in PAYMENT_SECRETS}
+    told = {"stripe": {"publishable_key": "pk_sandbox"}, "adyen": {"merchant_account": adyen.MERCHANT, "client_key": "sandbox_key"}}
     held = {
         "Hub88SecretArn": {"public_keys": [provider_public], "launch_private_key": house_private, "operator_id": 1},
         "SwipeSecretArn": {"secrets": [shared["swipe"]], "launch_secret": launch["swipe"], "cid": "house", "ext_cid": "sandbox"},
@@ -185,9 +194,12 @@ def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, laun
             "launch_secret": launch["action_batch"],
             "casino_id": "sandbox",
         },
-    } | {arn: {"secrets": [paid[name]]} for name, arn in GATEWAY_SECRETS.items()}
+    }
+    held |= {arn: {"secrets": [paid[name]]} for name, arn in GATEWAY_SECRETS.items()}
+    held |= {arn: {"api_keys": [opening[name]], **told[name]} for name, arn in PAYMENT_SECRETS.items()}
     keys.hand_over(endpoint, {outputs[name]: value for name, value in held.items()})
     launcher.trust(house_public, launch)
+    till.trust(opening)
     apis = deploy.apis(endpoint, outputs)
     providers = {name: Provider(f"{apis.provider}/v1/{name}", secret=secret) for name, secret in shared.items()}
     return Stack(
@@ -198,6 +210,7 @@ def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, laun
         apis=apis,
         mailbox=f"{endpoint}{emulator.MAILS_PATH}",
         launch_api=launcher.url,
+        payment_api=till.url,
         providers={"hub88": Provider(f"{apis.provider}/v1/hub88", private_key=provider_private), **providers},
         gateways={name: Gateway(f"{apis.webhook}{GATEWAY_PATHS[name]}", secret) for name, secret in paid.items()},
         players=[],

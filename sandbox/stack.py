@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar, get_type_hints
 from sandbox.loopback import require_loopback
 
 T = TypeVar("T")
+_TEXTS = ("endpoint", "region", "account", "stage", "mailbox", "launch_api", "payment_api")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -88,6 +89,9 @@ class Stack:
     launch_api: str
     """Where the providers' launch APIs listen: each below a path of its provider's name."""
 
+    payment_api: str
+    """Where the gateways' APIs that open payments listen: each below a path of its gateway's name."""
+
     providers: dict[str, Provider]
     gateways: dict[str, Gateway]
     players: list[Player]
@@ -140,7 +144,7 @@ class Stack:
         """
         members = _members(cls, said, "stack")
         stack = cls(
-            **{name: _text(members[name], name) for name in ("endpoint", "region", "account", "stage", "mailbox", "launch_api")},
+            **{name: _text(members[name], name) for name in _TEXTS},
             apis=_record(Apis, members["apis"], "apis"),
             providers={
                 name: _provider(one, f"providers.{name}") for name, one in _mapping(members["providers"], "providers").items()
@@ -157,6 +161,7 @@ class Stack:
             stack.endpoint,
             stack.mailbox,
             stack.launch_api,
+            stack.payment_api,
             *asdict(stack.apis).values(),
             *(provider.base_url for provider in stack.providers.values()),
             *(gateway.webhook_url for gateway in stack.gateways.values()),

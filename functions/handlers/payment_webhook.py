@@ -2,7 +2,8 @@
 
 An event of the HTTP API (payload format 2.0), one route `POST /v1/payments/{gateway}`. Answers:
 
-- 202 the webhook is kept; a repeat, too (Adyen asks for 200 and a word of its own)
+- 202 the webhook is kept; a repeat, too (Adyen asks for 200 and a word of its own). So is what only people can book, and a batch of
+  Adyen's of which nothing is understood: sent again it would come to the same, and hold up what comes after it
 - 400 signed, but it does not say what this gateway says: it is kept for people to look at
 - 401 signature missing, ill-formed or by no valid secret; signed more than five minutes ago or ahead
 - 404 no such gateway; 413 body too large
@@ -85,7 +86,8 @@ def _report(gateway: str, taken: Taken) -> None:
     telemetry.count("WebhookKept", dimensions={"gateway": gateway})
     if not taken.all_signed:
         telemetry.count("SignatureRejected", dimensions={"gateway": gateway})
-    if not taken.all_understood:
+    if not (taken.all_signed and taken.all_understood):
+        # Its gateway will not send it again, so people are told of the first.
         telemetry.count("WebhookRejected", dimensions={"gateway": gateway})
 
 

@@ -14,33 +14,17 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from countroom.cashier.apply_event import EventApplier, EventResult, NotApplied, Outcome
 from countroom.cashier.gateways import UnknownGateway, dialect
-from countroom.cashier.gateways.dialect import MalformedEvent, PartlyMalformed, PaymentEvent
+from countroom.cashier.gateways.dialect import MalformedEvent, PartlyMalformed, PaymentEvent, PaymentOutcome
 from countroom.cashier.inbox import MalformedMessage, from_message
 from countroom.cashier.store import CashierStore
 from countroom.clock import system_clock
 from countroom.ledger.book import Book, Pacing
 from countroom.ledger.store import LedgerStore
+from handlers.parts import payment_results
 from runtime import aws, settings, telemetry
 
 LEDGER_BUDGET_S: Final = 6.0
 """How long one posting may try. The queue shows a message again only after the function's own time is up."""
-
-_COUNTS: Final = {
-    EventResult.CREDITED: "DepositCredited",
-    EventResult.CREDITED_OTHER_AMOUNT: "DepositCreditedOtherAmount",
-    EventResult.PAID_AGAIN: "DepositPaidAgain",
-    EventResult.REVERSED: "DepositReversed",
-    EventResult.RETURNED: "DepositReturned",
-    EventResult.SETTLED: "DepositSettled",
-    EventResult.FAILED: "DepositFailed",
-    EventResult.MOVED: "DepositMoved",
-    EventResult.NOTED: "PaymentEventNoted",
-    EventResult.NO_EFFECT: "PaymentEventWithoutEffect",
-}
-_FOR_STAFF: Final = frozenset(
-    {EventResult.CREDITED_OTHER_AMOUNT, EventResult.PAID_AGAIN, EventResult.REVERSED, EventResult.RETURNED}
-)
-"""What staff are told of: it is in the cashier's table under its day, and its log line is a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +88,11 @@ def _report(gateway: str, event: PaymentEvent, outcome: Outcome, said: dict[str,
         deposit = outcome.deposit
         said = said | {"deposit_id": deposit.deposit_id, "player_id": deposit.player_id, "status": deposit.status.value}
     for result in [step.result for step in outcome.steps] or [outcome.result]:
-        log = telemetry.logger.warning if result in _FOR_STAFF else telemetry.logger.info
-        log("payment event applied", result=result, **said)
-        telemetry.count(_COUNTS[result], dimensions={"gateway": gateway})
-        if result is EventResult.FAILED:
-            telemetry.count("DepositFailedByReason", dimensions={"gateway": gateway, "reason": event.reason or "unknown"})
+        payment_results.report(gateway, result, event.reason, said)
+    if outcome.result is EventResult.NOTED and event.outcome is not PaymentOutcome.SETTLED:
+        # What was taken back or returned is not booked yet, and perhaps never will be: people look whether the rest comes.
+        telemetry.logger.warning("payment event waits", **said)
+        telemetry.count("PaymentEventWaiting", dimensions={"gateway": gateway})
 
 
 def _report_failure(error: Exception, said: dict[str, Any]) -> None:

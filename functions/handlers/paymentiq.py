@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 from countroom import strict_json
-from countroom.cashier.apply_event import EventApplier
+from countroom.cashier.apply_event import EventApplier, EventResult
 from countroom.cashier.gateways import paymentiq, signing
 from countroom.cashier.gateways.dialect import MalformedEvent, SecretsUnusable
 from countroom.cashier.gateways.paymentiq import Answer, Call, ErrorCode
@@ -22,6 +22,7 @@ from countroom.cashier.store import CashierStore, StoreUnavailable
 from countroom.clock import system_clock
 from countroom.ledger.book import Book, OutcomeUnknown, Pacing
 from countroom.ledger.store import LedgerStore
+from handlers.parts import payment_results
 from runtime import aws, settings, telemetry
 from runtime.secrets import SecretReader, SecretUnavailable
 
@@ -120,6 +121,8 @@ def _is_known(given: str) -> bool:
 def _report(answer: Answer, said: dict[str, Any]) -> None:
     """Write one log line with ids and outcome, never an amount or the secret, and the counts of this call."""
     error = answer.error
+    for result in answer.results:
+        payment_results.report(paymentiq.GATEWAY, EventResult(result), error.value.lower() if error else "", said)
     log = telemetry.logger.error if error is ErrorCode.TRY_AGAIN or answer.alarm else telemetry.logger.info
     log("paymentiq call", error=error.value if error else "", alarm=answer.alarm, **said)
     telemetry.count("PaymentIqCalls", dimensions={"action": said["action"]})

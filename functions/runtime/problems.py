@@ -36,8 +36,12 @@ class Code(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     WRONG_CURRENCY = "wrong_currency"
     LIMIT_REACHED = "limit_reached"
+    PAYMENT_METHOD_NOT_ALLOWED = "payment_method_not_allowed"
+    PAYMENT_REFUSED = "payment_refused"
+    DEPOSIT_NOT_PAYABLE = "deposit_not_payable"
     WALLET_BLOCKED = "wallet_blocked"
     WALLET_EXCLUDED = "wallet_excluded"
+    UNDER_AGE = "under_age"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
@@ -45,6 +49,7 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal_error"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
+    GATEWAY_UNAVAILABLE = "gateway_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ TABLE: Mapping[Code, Entry] = {
     Code.ACCOUNT_FROZEN: Entry(HTTPStatus.FORBIDDEN, "The account is frozen."),
     Code.WALLET_BLOCKED: Entry(HTTPStatus.FORBIDDEN, "The wallet is blocked."),
     Code.WALLET_EXCLUDED: Entry(HTTPStatus.FORBIDDEN, "The player is excluded from play."),
+    Code.UNDER_AGE: Entry(HTTPStatus.FORBIDDEN, "The player is not old enough to play."),
     Code.NOT_FOUND: Entry(HTTPStatus.NOT_FOUND, "There is nothing here."),
     Code.METHOD_NOT_ALLOWED: Entry(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here."),
     Code.CONFLICT: Entry(HTTPStatus.CONFLICT, "The request does not fit the current state."),
@@ -79,6 +85,9 @@ TABLE: Mapping[Code, Entry] = {
     Code.INSUFFICIENT_FUNDS: Entry(HTTPStatus.CONFLICT, "The balance does not cover the amount."),
     Code.WRONG_CURRENCY: Entry(HTTPStatus.CONFLICT, "The wallet is held in another currency."),
     Code.LIMIT_REACHED: Entry(HTTPStatus.CONFLICT, "A limit of the player has been reached."),
+    Code.PAYMENT_METHOD_NOT_ALLOWED: Entry(HTTPStatus.CONFLICT, "This payment method is not offered to the player."),
+    Code.PAYMENT_REFUSED: Entry(HTTPStatus.CONFLICT, "The payment service does not take this payment."),
+    Code.DEPOSIT_NOT_PAYABLE: Entry(HTTPStatus.CONFLICT, "The deposit cannot be paid any more; a new one can be started."),
     Code.BODY_TOO_LARGE: Entry(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
     Code.UNSUPPORTED_MEDIA_TYPE: Entry(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json."),
     Code.IDEMPOTENCY_KEY_REUSED: Entry(
@@ -90,6 +99,9 @@ TABLE: Mapping[Code, Entry] = {
         HTTPStatus.SERVICE_UNAVAILABLE, "The request could not be completed now; repeating it is safe."
     ),
     Code.PROVIDER_UNAVAILABLE: Entry(HTTPStatus.SERVICE_UNAVAILABLE, "The provider of the game cannot be reached now."),
+    Code.GATEWAY_UNAVAILABLE: Entry(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The payment service cannot be reached now; repeating the request is safe."
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """The cashier's functions."""
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,20 +25,26 @@ class CashierFunctions:
     settlement_failures: sqs.IQueue
 
     def deposits(self) -> FunctionSpec:
-        """Deposits as players see them: started and shown. It cannot credit one."""
+        """Deposits as players see them: started, opened at their gateway, and shown. It cannot credit one."""
         shared, state = self.shared, self.shared.state
+        secrets = state.payment_secrets
         return FunctionSpec(
             name="deposits",
             handler="deposits",
             environment={
                 "CASHIER_TABLE": state.cashier.table_name,
                 "LEDGER_TABLE": state.ledger.table_name,
+                "CIRCUITS_TABLE": state.circuits.table_name,
+                "PAYMENT_URLS": json.dumps(dict(shared.house.settings.payment_urls)),
+                "PAYMENT_SECRETS": shared.secret_table(secrets),
                 **shared.bearer_environment(),
             },
             permissions=[
                 on_table(state.cashier, Use.READ, Use.PUT),
                 on_index(state.cashier, CASHIER_INDEX),
                 on_table(state.ledger, Use.READ),
+                on_table(state.circuits, Use.READ, Use.PUT, Use.UPDATE),
+                *shared.reads_secrets(*(secret.arn for secret in secrets.values())),
                 *shared.checks_bearer(),
                 shared.through_tables(),
             ],

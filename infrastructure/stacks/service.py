@@ -193,7 +193,11 @@ class ServiceStack(cdk.Stack):
             times=times,
             runbook="settlement-failed",
         )
-        SignalAlarms(self, "CashierSignals", topic=house.topic, signals=signals.of_cashier(tuple(self._state.gateway_secrets)))
+        watched = [
+            *signals.of_cashier(tuple(self._state.gateway_secrets)),
+            *signals.of_payments(tuple(self._state.payment_secrets)),
+        ]
+        SignalAlarms(self, "CashierSignals", topic=house.topic, signals=watched)
 
     def _function(self, construct_id: str, spec: FunctionSpec) -> Function:
         return Function(self, construct_id, house=self._house, spec=spec)
@@ -231,6 +235,8 @@ class ServiceStack(cdk.Stack):
             "StandardGatewaySecretArn": state.gateway_secrets["standard"].arn,
             "StripeGatewaySecretArn": state.gateway_secrets["stripe"].arn,
             "AdyenGatewaySecretArn": state.gateway_secrets["adyen"].arn,
+            "StripePaymentsSecretArn": state.payment_secrets["stripe"].arn,
+            "AdyenPaymentsSecretArn": state.payment_secrets["adyen"].arn,
             "PaymentiqSecretArn": state.paymentiq_secret.arn,
             "RawEventsTableName": state.raw_events.table_name,
             "SettlementBucketName": state.settlements.bucket_name,

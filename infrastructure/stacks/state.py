@@ -77,4 +77,9 @@ class StateStack(cdk.Stack):
             "stripe": secret("StripeGatewaySecret", "gateway/stripe", "secrets"),
             "adyen": secret("AdyenGatewaySecret", "gateway/adyen", "secrets"),
         }
+        # What payments are opened with at a gateway: apart from what its webhooks are verified with, for another function reads it.
+        self.payment_secrets = {
+            "stripe": secret("StripePaymentsSecret", "payments/stripe", "api_keys"),
+            "adyen": secret("AdyenPaymentsSecret", "payments/adyen", "api_keys"),
+        }
         self.paymentiq_secret = secret("PaymentiqSecret", "gateway/paymentiq", "secrets")

@@ -144,11 +144,22 @@ def one(line: Line, desk: Desk, plan: Plan, number: int) -> Opened:
         again = desk.ask(lambda: desk.guest.api.open_deposit(text, account.currency, key, plan.gateway))["deposit_id"]
         if again != deposit_id:
             line.books.differs(f"{deposit_id}: the same Idempotency-Key opened {again} as well")
-    payment = Payment(deposit_id, line.speaker.new_payment_id(), amount, account.currency, account.player_id)
+    payment = Payment(deposit_id, _payment_id(line, desk, deposit_id, dice), amount, account.currency, account.player_id)
     line.live(life, payment, dice)
     if life.credited:
         line.books.move(amount)
     return Opened(payment, life, life.ends(line.speaker.untouched))
+
+
+def _payment_id(line: Line, desk: Desk, deposit_id: str, dice: Random) -> str:
+    """Open the payment as a front-end does before the player pays; gives the gateway's name for what is paid."""
+    opened = desk.ask(lambda: desk.guest.api.open_payment(deposit_id))
+    if line.caller.strikes(dice, ASKED_TWICE):
+        again = desk.ask(lambda: desk.guest.api.open_payment(deposit_id))
+        if again != opened:
+            line.books.differs(f"{deposit_id}: asked twice, its payment is {opened['payment_id']} and {again['payment_id']}")
+    # A session's name is not that of the payment which it leads to; an intent is the payment.
+    return str(opened["payment_id"]) if opened["kind"] == "intent" else line.speaker.new_payment_id()
 
 
 def settle(line: Line, desk: Desk, opened: Sequence[Opened]) -> None:

@@ -4,36 +4,27 @@ Each provider has its own path below the address, and speaks there as its publis
 RSA signature, Swipe Games an HMAC over the canonical JSON, the action-batch family an HMAC over the raw body. A right request is
 answered with the address of a page of this server, which a browser can open.
 
-    PUT /<provider>/fault {"fault": "hang", "times": 1}     the next so many launches there go wrong in that way
+How a launch is made to go wrong is in `sandbox.faulty_server`.
 """
 
 import base64
 import binascii
 import contextlib
 import hmac
-import json
 import secrets
-import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from sandbox.faulty_server import FaultyDesk, FaultyHandler, as_object, serving
 from sandbox.provider import action_batch, swipe
 
-HOST = "127.0.0.1"
-BODY_BYTES_MAX = 16 * 1024
-TIMES_MAX = 10_000
-HANG_SECONDS, SLOW_SECONDS = 30.0, 3.0
-HUGE_BYTES = 8 * 1024 * 1024
 PATHS = {
     "hub88": ("/operator/generic/v2/game/url",),
     "swipe": ("/create-new-game",),
@@ -48,29 +39,12 @@ SIGNATURE_HEADERS = {
 }
 
 
-class Fault(StrEnum):
-    """Ways in which a provider's launch API goes wrong."""
-
-    HANG = "hang"
-    SLOW = "slow"
-    TRUNCATED = "truncated"
-    REDIRECT = "redirect"
-    HTML = "html"
-    HUGE = "huge"
-    ERROR = "error"
-
-
 @dataclass(slots=True)
-class Desk:
-    """What the providers know: the house's keys, which faults are due, and how often each was asked. Safe among threads."""
+class Desk(FaultyDesk):
+    """What the providers know beside that: the house's keys."""
 
-    url: str = ""
     operator_key: rsa.RSAPublicKey | None = field(default=None, repr=False)
     shared: Mapping[str, str] = field(default_factory=dict, repr=False)
-    asked: Counter[str] = field(default_factory=Counter)
-    closed: threading.Event = field(default_factory=threading.Event)
-    _faults: dict[str, tuple[Fault, int]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def urls(self) -> dict[str, str]:
@@ -89,29 +63,13 @@ class Desk:
             raise TypeError("the house signs with an RSA key")
         self.operator_key, self.shared = key, dict(shared)
 
-    def break_next(self, provider: str, fault: Fault | None, times: int = 1) -> None:
-        """Let the next `times` launches at a provider go wrong; None puts it right."""
-        with self._lock:
-            self._faults.pop(provider, None)
-            if fault and times > 0:
-                self._faults[provider] = (fault, times)
-
-    def fault_of(self, provider: str) -> Fault | None:
-        """Take the fault that is due at this launch, and count the launch."""
-        with self._lock:
-            self.asked[provider] += 1
-            fault, left = self._faults.pop(provider, (None, 0))
-            if fault and left > 1:
-                self._faults[provider] = (fault, left - 1)
-            return fault
-
     def signed(self, provider: str, given: str, body: bytes) -> bool:
         """Say whether `given` is the house's signature of this request; before `trust` nothing is."""
         try:
             if provider == "hub88":
                 return self._by_operator(given, body)
             secret = self.shared[provider]
-            wanted = action_batch.sign(secret, body) if provider == "action_batch" else swipe.sign(secret, _object(body))
+            wanted = action_batch.sign(secret, body) if provider == "action_batch" else swipe.sign(secret, as_object(body))
         except (KeyError, ValueError, TypeError):
             return False
         return hmac.compare_digest(wanted.encode(), given.encode())
@@ -149,101 +107,26 @@ class Desk:
         return f"{self.url}/{provider}/play?{query}"
 
 
-class _Handler(BaseHTTPRequestHandler):
-    desk: ClassVar[Desk]
-    timeout = HANG_SECONDS
-    protocol_version = "HTTP/1.1"
+class _Handler(FaultyHandler):
+    paths = PATHS
+    pretence = b'{"url":"http://127.0.0.1/","gameURL":"http://127.0.0.1/"}'
 
-    def do_GET(self) -> None:
+    def show(self, name: str, path: str) -> None:
         """Serve the page that a launch URL leads to."""
-        provider, path = _parts(self.path)
-        if provider not in PATHS or path != "/play":
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "no such page"})
+        if name not in PATHS or path != "/play":
+            super().show(name, path)
             return
-        self._send(
-            HTTPStatus.OK, "text/html; charset=utf-8", b"<!doctype html><title>A game</title><p>The reels would turn here.\n"
-        )
+        self.send(HTTPStatus.OK, "text/html; charset=utf-8", b"<!doctype html><title>A game</title><p>The reels would turn here.\n")
 
-    def do_PUT(self) -> None:
-        """Order a fault."""
-        provider, path = _parts(self.path)
-        try:
-            said = _object(self._body())
-            fault = Fault(said["fault"]) if said.get("fault") else None
-            times = int(said.get("times", 1))
-        except (ValueError, KeyError, TypeError):
-            self._answer(HTTPStatus.BAD_REQUEST, {"error": f"fault is one of {', '.join(Fault)} or null, times a number"})
-            return
-        if provider not in PATHS or path != "/fault" or not 0 <= times <= TIMES_MAX:
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "no such provider, or too often"})
-            return
-        self.desk.break_next(provider, fault, times)
-        self._answer(HTTPStatus.OK, {"asked": self.desk.asked[provider]})
-
-    def do_POST(self) -> None:
+    def serve(self, name: str, path: str, body: bytes) -> None:
         """Serve a launch API."""
-        provider, path = _parts(self.path)
-        try:
-            body = self._body()
-        except ValueError as error:
-            self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
-            return
-        if path not in PATHS.get(provider, ()):
-            self._answer(HTTPStatus.NOT_FOUND, {"error": "no such route"})
-            return
-        fault = self.desk.fault_of(provider)
-        if fault and self._go_wrong(fault):
-            return
-        if not self.desk.signed(provider, self.headers.get(SIGNATURE_HEADERS[provider], ""), body):
-            self._answer(HTTPStatus.FORBIDDEN, {"error": "the signature is not the house's"})
+        if not self.desk.signed(name, self.headers.get(SIGNATURE_HEADERS[name], ""), body):
+            self.answer(HTTPStatus.FORBIDDEN, {"error": "the signature is not the house's"})
             return
         try:
-            self._answer(HTTPStatus.OK, self.desk.launch(provider, path, _object(body)))
+            self.answer(HTTPStatus.OK, self.desk.launch(name, path, as_object(body)))
         except ValueError as error:
-            self._answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
-
-    def _go_wrong(self, fault: Fault) -> bool:
-        """Do as the fault says; False when the request is to be served after all."""
-        right = b'{"url":"http://127.0.0.1/","gameURL":"http://127.0.0.1/"}'
-        if fault in {Fault.HANG, Fault.SLOW}:
-            self.desk.closed.wait(HANG_SECONDS if fault is Fault.HANG else SLOW_SECONDS)
-            self.close_connection = fault is Fault.HANG
-            return fault is Fault.HANG
-        if fault is Fault.TRUNCATED:
-            self._send(HTTPStatus.OK, "application/json", right, pretended=len(right) + 40)
-            self.close_connection = True
-        elif fault is Fault.REDIRECT:
-            self._send(HTTPStatus.FOUND, "text/plain", b"", location=f"{self.desk.url}/hub88/play")
-        elif fault is Fault.HTML:
-            self._send(HTTPStatus.OK, "text/html", b"<html><body>Please stand by</body></html>")
-        elif fault is Fault.HUGE:
-            self._send(HTTPStatus.OK, "application/json", b'{"url":"' + b"x" * HUGE_BYTES + b'"}')
-        else:
-            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "something is wrong here"})
-        return True
-
-    def _body(self) -> bytes:
-        length = int(self.headers.get("Content-Length") or 0)
-        if not 0 <= length <= BODY_BYTES_MAX:
-            self.close_connection = True
-            raise ValueError("the body is too large")
-        return self.rfile.read(length)
-
-    def _answer(self, status: HTTPStatus, said: Mapping[str, Any]) -> None:
-        self._send(status, "application/json", json.dumps(said).encode())
-
-    def _send(self, status: HTTPStatus, kind: str, body: bytes, *, pretended: int = 0, location: str = "") -> None:
-        with contextlib.suppress(OSError):  # who asked has hung up
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(pretended or len(body)))
-            if location:
-                self.send_header("Location", location)
-            self.end_headers()
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Write nothing: the request holds a session token."""
+            self.answer(HTTPStatus.BAD_REQUEST, {"error": str(error)})
 
 
 @contextlib.contextmanager
@@ -252,37 +135,8 @@ def running(port: int = 0) -> Iterator[Desk]:
 
     Nothing is taken for signed before the desk's `trust` was called.
     """
-    desk = Desk()
-
-    class Handler(_Handler):
-        pass
-
-    Handler.desk = desk
-    server = ThreadingHTTPServer((HOST, port), Handler)
-    server.daemon_threads = True
-    desk.url = f"http://{HOST}:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-    thread.start()
-    try:
+    with serving(Desk(), _Handler, port) as desk:
         yield desk
-    finally:
-        desk.closed.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(5.0)
-
-
-def _parts(path: str) -> tuple[str, str]:
-    """Take the provider's name off a path."""
-    _, provider, *rest = (urlsplit(path).path + "/").split("/", 2)
-    return provider, "/" + "".join(rest).rstrip("/")
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    said = json.loads(body)
-    if not isinstance(said, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - it is a value of what came in
-    return said
 
 
 def _need(said: Mapping[str, Any], names: tuple[str, ...]) -> None:

@@ -135,9 +135,13 @@ def test_a_payment_in_another_currency_is_never_credited(stack: Stack, gateway: 
 
 @pytest.mark.parametrize("gateway", WEBHOOKS)
 def test_a_payment_in_a_currency_of_nobodys_is_refused(seated: world.Seat, gateway: str) -> None:
-    payment = replace(payment_of(seated, gateway), currency="XXQ")
+    payment, before = replace(payment_of(seated, gateway), currency="XXQ"), seated.state()
     answer = answer_to(message_of(seated.stack, gateway, payment))
-    assert (answer.status, answer.json()["code"]) == (400, "invalid_request")
+    if gateway == "adyen":  # taken in, and left to people: what Adyen is refused holds up all that it has to say after it
+        assert (answer.status, answer.body.strip()) == (200, b"[accepted]")
+        nothing_came_of_it(seated, payment.deposit_id, before)
+    else:
+        assert (answer.status, answer.json()["code"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(("gateway", "other"), [("standard", "stripe"), ("stripe", "adyen"), ("adyen", "standard")])

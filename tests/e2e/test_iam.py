@@ -25,7 +25,7 @@ READS = {
     "identity-staff": {PLAYERS, SESSIONS, LEDGER},
     "mailer": set[str](),
     "wallet": {LEDGER, SESSIONS},
-    "games": {LEDGER, SESSIONS, GAMES},
+    "games": {LEDGER, SESSIONS, GAMES, PLAYERS},
     "games-staff": {GAMES, LEDGER},
     "rounds-worker": {GAMES, LEDGER},
     "rounds-report": {GAMES},
@@ -51,14 +51,16 @@ WRITERS = {
     RAW_EVENTS: {"payment-webhook"},
     GAMES: {"games", "games-staff", "rounds-worker"},
 }
-SIGNS_TOKENS, OPENS_PERSONAL_DATA, SENDS_MAIL = {"identity"}, {"identity", "account"}, {"mailer"}
-# Secret → who reads it. A launch is asked for with the provider's own key.
+SIGNS_TOKENS, SEALS_PERSONAL_DATA, SENDS_MAIL = {"identity"}, {"identity", "account"}, {"mailer"}
+OPENS_PERSONAL_DATA = SEALS_PERSONAL_DATA | {"games"}  # a launch asks how old the player is
+# Secret → who reads it. A launch is asked for with the provider's own key, a payment with another than webhooks are signed with.
 READ_SECRETS = {
     "Hub88SecretArn": {"provider-hub88", "games"},
     "SwipeSecretArn": {"provider-swipe", "games"},
     "ActionBatchSecretArn": {"provider-action-batch", "games"},
     **{f"{gateway}GatewaySecretArn": {"payment-webhook"} for gateway in ("Standard", "Stripe", "Adyen")},
     "PaymentiqSecretArn": {"paymentiq"},
+    **{f"{gateway}PaymentsSecretArn": {"deposits"} for gateway in ("Stripe", "Adyen")},
 }
 QUERY = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "PROBE"}}}
 DENIED = ("AccessDeniedException", "AccessDenied")
@@ -160,10 +162,11 @@ def test_keys_are_for_those_who_need_them(stack: Stack, name: str) -> None:
         signing = {"Message": b"x", "SigningAlgorithm": "ECDSA_SHA_256"}
         for key in world.token_keys(stack):
             assert denied(kms.sign, KeyId=key, **signing)
+    context = {"player_id": "pl_x", "holds": "profile"}
     if name not in OPENS_PERSONAL_DATA:
-        context = {"player_id": "pl_x", "holds": "profile"}
         sealed = aws.client("kms", stack.endpoint).encrypt(KeyId=personal, Plaintext=b"x", EncryptionContext=context)
         assert denied(kms.decrypt, KeyId=personal, CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext=context)
+    if name not in SEALS_PERSONAL_DATA:
         assert denied(kms.encrypt, KeyId=personal, Plaintext=b"x", EncryptionContext=context)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.provider.launch_server import Fault
+from sandbox.faulty_server import Fault
 from sandbox.stack import Stack
 from sandbox.wire import Answer, send
 from tests.conformance.over_http.casino import Casino, Spot

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from countroom.cashier.gateways import DIALECTS
+from countroom.cashier.gateways.openers.registry import OPENINGS
 from countroom.cashier.settlement import Difference
 from handlers import settlement_check
 from infrastructure.stages import stage_settings
@@ -114,6 +115,15 @@ def test_an_open_circuit_is_seen_for_each_provider(every_stage: Templates) -> No
     assert sorted(one["provider"] for one in opened) == sorted(PROVIDERS)
 
 
+def test_payments_that_cannot_be_opened_are_seen_for_each_gateway_that_is_asked(aws_stage: Templates) -> None:
+    found = calculating(aws_stage, "payments-not-opened")
+    watched_for = sorted(dimensions_of(metrics_of(alarm)[0])["gateway"] for alarm in found)
+    assert watched_for == sorted(OPENINGS)
+    for alarm in found:
+        assert {metric["MetricName"] for metric in metrics_of(alarm)} == {"GatewayCallUnknown", "GatewayCallRefused"}
+        assert (alarm["Threshold"], {dimensions_of(metric)["service"] for metric in metrics_of(alarm)}) == (10, {"deposits"})
+
+
 def calculating(templates: Templates, runbook: str) -> list[Any]:
     return [one for one in alarms(templates).values() if "Metrics" in one and one["AlarmDescription"].endswith(f"#{runbook}")]
 
@@ -176,11 +186,15 @@ def test_refused_and_throttled_logins_are_added_up(aws_stage: Templates) -> None
                 ("DepositFailed", "payment-worker"),
                 ("DepositReversed", "payment-worker"),
                 ("DepositPaidAgain", "payment-worker"),
+                ("PaymentEventWaiting", "payment-worker"),
             )
         ),
         ("SignatureRejected", "paymentiq", {"gateway": "paymentiq"}),
         ("WebhookRejected", "paymentiq", {"gateway": "paymentiq"}),
         ("PaymentIqForPeople", "paymentiq", {}),
+        ("DepositFailed", "paymentiq", {"gateway": "paymentiq"}),
+        ("DepositReversed", "paymentiq", {"gateway": "paymentiq"}),
+        ("DepositPaidAgain", "paymentiq", {"gateway": "paymentiq"}),
         ("DepositsPendingTooLong", "settlement-check", {}),
         ("SettlementFileMissing", "settlement-check", {}),
         ("SettlementIncomplete", "settlement-check", {}),

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from countroom.cashier.gateways.openers.registry import OPENINGS
 from countroom.ledger import items
 from countroom.ledger.movements import Reference
 from infrastructure.application import build
-from infrastructure.stages import StageSettings, stage_settings
+from infrastructure.stages import STAGE_NAMES, StageSettings, stage_settings
 from runtime import settings
 from tests.infrastructure.conftest import WITHOUT_BUNDLING
 from tests.infrastructure.templates import Resource, Templates, properties, read_templates, refers, render
@@ -114,6 +115,25 @@ def test_launch_addresses_come_from_whoever_starts_the_emulator(tmp_path: Path) 
 
     assert told("sandbox") == '{"swipe": "http://127.0.0.1:1/swipe"}'
     assert told("prod") == "{}", "an argument of the command line must not send players elsewhere"
+
+
+def test_payments_are_opened_where_the_stage_says_and_whoever_starts_the_emulator_says_it_there(tmp_path: Path) -> None:
+    def told(stage: str) -> Any:
+        folder = tmp_path / stage
+        build(str(folder), {"stage": stage, "payment-urls": '{"adyen": "http://127.0.0.1:1/adyen"}', **WITHOUT_BUNDLING})
+        (deposits,) = of_handler(read_templates(folder, stage), "deposits")
+        return json.loads(variables(deposits)["PAYMENT_URLS"])
+
+    assert told("sandbox") == {"adyen": "http://127.0.0.1:1/adyen"}
+    assert told("prod") == {"stripe": "https://api.stripe.com"}, "an argument of the command line must not send money elsewhere"
+
+
+@pytest.mark.parametrize("stage", STAGE_NAMES)
+def test_a_gateway_with_an_address_has_a_dialect_and_a_secret(synthesised: Callable[[str], Templates], stage: str) -> None:
+    (deposits,) = of_handler(synthesised(stage), "deposits")
+    assert json.loads(variables(deposits)["PAYMENT_URLS"]).keys() <= OPENINGS.keys()
+    (named, _) = variables(deposits)["PAYMENT_SECRETS"]["Fn::Sub"]
+    assert json.loads(named).keys() == OPENINGS.keys()
 
 
 @pytest.mark.parametrize("file", HANDLER_FILES)

@@ -53,23 +53,28 @@ def test_only_the_identity_room_writes_who_is_in_and_others_read_one_item(every_
     }
 
 
-def test_accounts_are_read_by_the_identity_room_alone(every_stage: Templates) -> None:
+def test_accounts_are_written_by_the_identity_room_alone_and_read_by_who_asks_for_the_age(every_stage: Templates) -> None:
     assert table_uses(every_stage, "Players") == {
         "identity": {READ, PUT, UPDATE},
         "account": {READ, PUT, UPDATE, QUERY},
         "identity_staff": {READ, PUT},
+        "games": {READ},
     }
 
 
-def test_the_games_table_and_the_circuits_are_the_games_rooms_own(every_stage: Templates) -> None:
+def test_the_games_table_is_the_games_rooms_own_and_circuits_are_of_who_calls_out(every_stage: Templates) -> None:
     assert table_uses(every_stage, "Games") == {
-        "games": {READ, PUT, QUERY},
+        "games": {READ, UPDATE, QUERY},
         "games_staff": {READ, PUT, UPDATE, QUERY},
         "provider_callback": {READ},
         "rounds_worker": {READ, PUT, QUERY},
         "rounds_report": {READ, QUERY},
     }
-    assert table_uses(every_stage, "Circuits") == {"games": {READ, PUT, UPDATE}, "games_staff": {READ}}
+    assert table_uses(every_stage, "Circuits") == {
+        "games": {READ, PUT, UPDATE},
+        "games_staff": {READ},
+        "deposits": {READ, PUT, UPDATE},
+    }
 
 
 def test_only_login_can_sign_a_token_and_only_with_the_first_key(every_stage: Templates) -> None:
@@ -108,14 +113,18 @@ def personal(templates: Templates) -> dict[str, Mapping[str, Any]]:
 HOLDS = {
     "identity": ["profile", "factor", "registration"],
     "account": ["profile", "factor", "email_change"],
+    "games": ["profile"],
 }
+SEALS = {"identity", "account"}
 
 
-def test_what_is_personal_is_opened_by_two_functions_for_named_uses_of_a_named_player(aws_stage: Templates) -> None:
+def test_what_is_personal_is_sealed_by_two_functions_and_opened_by_three_for_named_uses_of_a_named_player(
+    aws_stage: Templates,
+) -> None:
     statements = personal(aws_stage)
     assert statements.keys() == HOLDS.keys()
     for handler, statement in statements.items():
-        assert set(statement["Action"]) == {"kms:Decrypt", "kms:Encrypt"}
+        assert set(listed(statement["Action"])) == ({"kms:Decrypt", "kms:Encrypt"} if handler in SEALS else {"kms:Decrypt"})
         assert statement["Condition"] == {
             "StringEquals": {"kms:EncryptionContext:holds": HOLDS[handler]},
             "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["player_id", "holds"]},
@@ -191,6 +200,7 @@ def test_a_provider_reads_its_own_secret_and_no_other(every_stage: Templates) ->
         "games": {"Hub88Secret", "SwipeSecret", "ActionBatchSecret"},
         "payment-webhook": {"StandardGatewaySecret", "StripeGatewaySecret", "AdyenGatewaySecret"},
         "paymentiq": {"PaymentiqSecret"},
+        "deposits": {"StripePaymentsSecret", "AdyenPaymentsSecret"},
     }
 
 

@@ -39,10 +39,13 @@ PROTECTED = {
     "GET /v1/wallet/transactions/{transaction_id}": "wallet",
     "GET /v1/wallet/statement": "wallet",
     "POST /v1/games/{game_id}/sessions": "games",
+    "GET /v1/rounds/{provider}": "games",
     "GET /v1/rounds/{provider}/{round_id}": "games",
     "POST /v1/deposits": "deposits",
     "GET /v1/deposits": "deposits",
+    "GET /v1/deposits/methods": "deposits",
     "GET /v1/deposits/{deposit_id}": "deposits",
+    "POST /v1/deposits/{deposit_id}/payment": "deposits",
 }
 CALLBACK_ROUTES = {
     "POST /v1/hub88/{proxy+}": "hub88",
@@ -70,6 +73,8 @@ OUTPUTS = {
     "StandardGatewaySecretArn",
     "StripeGatewaySecretArn",
     "AdyenGatewaySecretArn",
+    "StripePaymentsSecretArn",
+    "AdyenPaymentsSecretArn",
     "PaymentiqSecretArn",
     "RawEventsTableName",
     "SettlementBucketName",

@@ -209,7 +209,8 @@ def test_no_secret_has_a_value_in_the_template(every_stage: Templates) -> None:
     names = {properties(secret)["Name"] for secret in secrets}
     parties = ("provider/hub88", "provider/swipe", "provider/action-batch")
     gateways = ("gateway/standard", "gateway/stripe", "gateway/adyen", "gateway/paymentiq")
-    assert names == {f"countroom/{every_stage.stage}/{party}" for party in (*parties, *gateways)}
+    payments = ("payments/stripe", "payments/adyen")
+    assert names == {f"countroom/{every_stage.stage}/{party}" for party in (*parties, *gateways, *payments)}
     for secret in secrets:
         assert "SecretString" not in properties(secret)
         assert properties(secret)["GenerateSecretString"]["GenerateStringKey"] == "filler"

@@ -29,6 +29,9 @@ from countroom.ledger.records import Record
 ATTEMPTS_MAX: Final = 4
 """How often a step is tried while others change its deposit, which happens to a deposit a handful of times in its life."""
 
+_RETURNS: Final = frozenset({Booking.CHARGEBACK_REVERSED, Booking.REFUND_FAILED})
+"""What gives back what was taken."""
+
 
 class EventResult(StrEnum):
     """What came of an event."""
@@ -37,7 +40,7 @@ class EventResult(StrEnum):
     CREDITED_OTHER_AMOUNT = "credited_other_amount"  # booked as the gateway moved it, which is not what was asked for
     PAID_AGAIN = "paid_again"  # a further payment of a deposit that was paid: booked, and told to staff
     REVERSED = "reversed"
-    RETURNED = "returned"  # a chargeback was reversed
+    RETURNED = "returned"  # a chargeback was reversed, or a refund failed
     SETTLED = "settled"
     FAILED = "failed"
     MOVED = "moved"  # another state before any money
@@ -195,7 +198,7 @@ def _movement(deposit: Deposit, fact: Fact, on: Fact | None) -> Movement:
     if fact.booking is Booking.PAYMENT or on is None:
         return DepositMovement(reference, player_id, code, fact.booked, fact.payment.payment_id)
     about = _reference(deposit, on)
-    if fact.booking is Booking.CHARGEBACK_REVERSED:
+    if fact.booking in _RETURNS:
         return DepositReturned(reference, player_id, code, fact.booked, about)
     return DepositReversal(reference, player_id, code, fact.booked, about)
 
@@ -208,7 +211,7 @@ def _result(before: Deposit, step: Step) -> EventResult:
         if before.payment is not None:
             return EventResult.PAID_AGAIN
         return EventResult.CREDITED if fact.booked == after.amount else EventResult.CREDITED_OTHER_AMOUNT
-    return EventResult.RETURNED if fact.booking is Booking.CHARGEBACK_REVERSED else EventResult.REVERSED
+    return EventResult.RETURNED if fact.booking in _RETURNS else EventResult.REVERSED
 
 
 def _moved(before: Deposit, change: Change) -> EventResult:

@@ -41,6 +41,7 @@ class Booking(StrEnum):
 
     PAYMENT = "payment"
     REFUND = "refund"
+    REFUND_FAILED = "refund_failed"  # what a refund took came back
     UNSETTLED = "unsettled"  # the funds never settled
     CHARGEBACK = "chargeback"
     CHARGEBACK_REVERSED = "chargeback_reversed"
@@ -51,7 +52,8 @@ _S = DepositStatus
 
 # An edge means "may follow directly". A payment that succeeds late has moved money, so it is booked although the deposit had
 # failed, expired or been cancelled; the gateway's word (failed) replaces the house's own guess (expired) and the player's wish.
-# A payment may be taken back in several parts or cases, so after one that was returned another may follow.
+# A payment may be taken back in several parts or cases, so after one that was returned another may follow. A refund that failed
+# leaves the deposit as if it had not been asked for.
 NEXT: Final[Mapping[DepositStatus, frozenset[DepositStatus]]] = MappingProxyType(
     {
         _S.CREATED: frozenset({_S.REQUIRES_ACTION, _S.PENDING, _S.EXPIRED, _S.CANCELLED, _S.FAILED, _S.CREDITED}),
@@ -62,7 +64,7 @@ NEXT: Final[Mapping[DepositStatus, frozenset[DepositStatus]]] = MappingProxyType
         _S.FAILED: frozenset({_S.CREDITED}),
         _S.CREDITED: frozenset({_S.SETTLED, _S.REVERSED}),
         _S.SETTLED: frozenset({_S.REVERSED}),
-        _S.REVERSED: frozenset({_S.CHARGEBACK_REVERSED, _S.SECOND_CHARGEBACK}),
+        _S.REVERSED: frozenset({_S.CREDITED, _S.CHARGEBACK_REVERSED, _S.SECOND_CHARGEBACK}),
         _S.CHARGEBACK_REVERSED: frozenset({_S.REVERSED, _S.SECOND_CHARGEBACK}),
         _S.SECOND_CHARGEBACK: frozenset(),
     }
@@ -141,7 +143,8 @@ class Fact:
 class Deposit:
     """One deposit. `amount` (nanos) is what the player asked for; `facts` are all that the gateway has said about money, by key.
 
-    `settled`: the gateway has said that the funds arrived, perhaps before anything else.
+    `settled`: the gateway has said that the funds arrived, perhaps before anything else. `method` is how the player chose to pay,
+    '' for a deposit from before there was a choice.
     """
 
     deposit_id: str
@@ -153,6 +156,7 @@ class Deposit:
     changes: tuple[Change, ...]
     facts: tuple[Fact, ...] = ()
     settled: bool = False
+    method: str = ""
 
     @property
     def version(self) -> int:
@@ -184,14 +188,16 @@ class Deposit:
     @property
     def taken_back(self) -> int:
         """What left the wallet again and has not been returned, in nanos."""
-        signs = {Booking.PAYMENT: 0, Booking.CHARGEBACK_REVERSED: -1}
+        signs = {Booking.PAYMENT: 0, Booking.CHARGEBACK_REVERSED: -1, Booking.REFUND_FAILED: -1}
         return sum(signs.get(fact.booking, 1) * fact.booked for fact in self.facts)
 
 
-def open_deposit(deposit_id: str, player_id: str, gateway: str, currency: str, amount: int, at_ms: int) -> Deposit:
+def open_deposit(
+    deposit_id: str, player_id: str, gateway: str, currency: str, amount: int, at_ms: int, method: str = ""
+) -> Deposit:
     """Make a new deposit of `amount` nanos, asked for by the player at `at_ms`."""
     first = Change(at_ms, DepositStatus.CREATED, "player.request", Actor.PLAYER)
-    return Deposit(deposit_id, player_id, gateway, currency, amount, DepositStatus.CREATED, (first,))
+    return Deposit(deposit_id, player_id, gateway, currency, amount, DepositStatus.CREATED, (first,), method=method)
 
 
 def is_deposit_id(text: str) -> bool:

@@ -2,14 +2,14 @@
 
 import base64
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, TypeAlias
 
 from countroom import money
-from countroom.cashier import deposits, terms
+from countroom.cashier import deposits, gates, terms
 from countroom.cashier.deposits import Deposit
+from countroom.cashier.gates import Choice, Declined, DeclineReason, Fault, Wish
 from countroom.cashier.idempotency import (
     HEADER,
     Answer,
@@ -23,37 +23,14 @@ from countroom.cashier.idempotency import (
     parse_key,
 )
 from countroom.cashier.store import CashierStore, Creation, Page
+from countroom.cashier.terms import Method
 from countroom.cashier.views import deposit_view, to_json
 from countroom.clock import Clock
-from countroom.ledger.movements import LimitKind, Status
-from countroom.ledger.rules import limits
 from countroom.ledger.wallet import Wallet
 
 OPERATION: Final = "POST /v1/deposits"
 CREATED: Final = 201
 _ID_BYTES: Final = 13  # 104 bits give 21 characters of base32, of which an id takes 20
-
-
-class DeclineReason(StrEnum):
-    """Why a deposit was not opened."""
-
-    INVALID_REQUEST = "invalid_request"
-    KEY_MISSING = "key_missing"
-    KEY_REUSED = "key_reused"
-    IN_PROGRESS = "in_progress"
-    NO_WALLET = "no_wallet"
-    WRONG_CURRENCY = "wrong_currency"
-    WALLET_BLOCKED = "wallet_blocked"
-    WALLET_EXCLUDED = "wallet_excluded"
-    LIMIT_REACHED = "limit_reached"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A field of the request and what is wrong with it; never its value."""
-
-    field: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +41,17 @@ class Opened:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """Nothing was written."""
-
-    reason: DeclineReason
-    faults: tuple[Fault, ...] = ()
-
-
 OpenResult: TypeAlias = Opened | Declined
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a player asks for, in the texts that were sent."""
+    """What a player asks for, in the texts that were sent; without a method, what is usual at the gateway."""
 
     amount: str
     currency: str
     gateway: str = terms.DEFAULT_GATEWAY
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """The same, understood: `amount` in nanos of `currency`, through `gateway`, under the Idempotency-Key `key`."""
-
-    amount: int
-    currency: money.Currency
-    gateway: str
-    key: str
+    method: str | None = None
 
 
 def new_deposit_id() -> str:
@@ -101,7 +61,10 @@ def new_deposit_id() -> str:
 
 
 class DepositDesk:
-    """Opens deposits and shows them to their player. `wallet_of` is one strong read of the ledger."""
+    """Opens deposits and shows them to their player.
+
+    `wallet_of` is one strong read of the ledger, `reachable` are the gateways that this stage is set up to use.
+    """
 
     def __init__(
         self,
@@ -109,11 +72,14 @@ class DepositDesk:
         wallet_of: Callable[[str], Wallet | None],
         clock: Clock,
         new_id: Callable[[], str] = new_deposit_id,
+        *,
+        reachable: Collection[str] = terms.TERMS.keys(),
     ) -> None:
         self._store = store
         self._wallet_of = wallet_of
         self._clock = clock
         self._new_id = new_id
+        self._reachable = reachable
 
     def open(self, player_id: str, keys: Sequence[str], ask: Ask) -> OpenResult:
         """Open a deposit once for each Idempotency-Key of a player; `keys` are the values of that header.
@@ -121,15 +87,24 @@ class DepositDesk:
         A finished request is answered again before anything else is asked: whether the player could deposit by now does not matter
         to it. Raises StoreUnavailable and what the ledger's read raises.
         """
-        request = _read(keys, ask)
-        if isinstance(request, Declined):
-            return request
-        claim = Claim(player_id, request.key, _fingerprint(request))
+        understood = _read(keys, ask)
+        if isinstance(understood, Declined):
+            return understood
+        key, wish = understood
+        claim = Claim(player_id, key, _fingerprint(wish))
         if found := self._store.find_request(claim):
             return _answer_again(claim, found)
-        if declined := self._decline(player_id, request):
-            return declined
-        return self._write(player_id, request, claim)
+        method = self._admit(player_id, wish)
+        if isinstance(method, Declined):
+            return method
+        return self._write(player_id, wish, method, claim)
+
+    def choices(self, player_id: str) -> list[Choice] | Declined:
+        """Give every way for this player to pay in. Raises what the ledger's read raises."""
+        wallet = gates.admitted(self._wallet_of(player_id))
+        if isinstance(wallet, Declined):
+            return wallet
+        return list(gates.choices(wallet, self._reachable))
 
     def get(self, player_id: str, deposit_id: str) -> Deposit | None:
         """Find a deposit of this player; None for an unknown one and, without a difference to be seen, for another player's."""
@@ -142,26 +117,19 @@ class DepositDesk:
         """List this player's deposits, newest first. Raises InvalidCursor and StoreUnavailable."""
         return self._store.list_by_player(player_id, limit, cursor)
 
-    def _decline(self, player_id: str, request: _Request) -> Declined | None:
-        """Say what the house has against this deposit. What has been paid is booked all the same, whatever changes here later."""
-        wallet = self._wallet_of(player_id)
-        if wallet is None:
-            return Declined(DeclineReason.NO_WALLET)
-        if wallet.status is Status.EXCLUDED:
-            return Declined(DeclineReason.WALLET_EXCLUDED)
-        if wallet.status is not Status.ACTIVE:
-            return Declined(DeclineReason.WALLET_BLOCKED)
-        if wallet.currency != request.currency.code:
-            return Declined(DeclineReason.WRONG_CURRENCY)
-        if fault := _against_terms(request):
-            return Declined(DeclineReason.INVALID_REQUEST, (fault,))
-        if limits.spent(wallet.limits, {LimitKind.DEPOSIT: request.amount}, self._clock()) is None:
-            return Declined(DeclineReason.LIMIT_REACHED)
-        return None
+    def _admit(self, player_id: str, wish: Wish) -> Method | Declined:
+        """Ask what the house has against this deposit, and give the method by which it is to be paid."""
+        wallet = gates.admitted(self._wallet_of(player_id))
+        if isinstance(wallet, Declined):
+            return wallet
+        offer = gates.chosen(wallet, wish, self._reachable)
+        if isinstance(offer, Declined):
+            return offer
+        return gates.beyond_limits(wallet, wish.amount, self._clock()) or offer.method
 
-    def _write(self, player_id: str, request: _Request, claim: Claim) -> OpenResult:
+    def _write(self, player_id: str, wish: Wish, method: Method, claim: Claim) -> OpenResult:
         deposit = deposits.open_deposit(
-            self._new_id(), player_id, request.gateway, request.currency.code, request.amount, self._clock()
+            self._new_id(), player_id, wish.gateway, wish.currency.code, wish.amount, self._clock(), method.value
         )
         answer = Answer(CREATED, to_json(deposit_view(deposit)))
         written = self._store.create(deposit, claim, answer)
@@ -179,11 +147,15 @@ def _answer_again(claim: Claim, found: Entry) -> OpenResult:
     return Declined(DeclineReason.KEY_REUSED)
 
 
-def _fingerprint(request: _Request) -> bytes:
-    return fingerprint(OPERATION, {"amount": request.amount, "currency": request.currency.code, "gateway": request.gateway})
+def _fingerprint(wish: Wish) -> bytes:
+    """Name what was asked for. A method that was not named is no part of it: what it stands for may change over the years."""
+    fields: dict[str, str | int] = {"amount": wish.amount, "currency": wish.currency.code, "gateway": wish.gateway}
+    if wish.method:
+        fields["method"] = wish.method.value
+    return fingerprint(OPERATION, fields)
 
 
-def _read(keys: Sequence[str], ask: Ask) -> _Request | Declined:
+def _read(keys: Sequence[str], ask: Ask) -> tuple[str, Wish] | Declined:
     """Understand a request or name all faults of its form at once; what the house thinks of it comes later."""
     faults: list[Fault] = []
     key = ""
@@ -195,6 +167,8 @@ def _read(keys: Sequence[str], ask: Ask) -> _Request | Declined:
         faults.append(Fault(HEADER, str(error)))
     if ask.gateway not in terms.TERMS:
         faults.append(Fault("gateway", "is not a payment gateway of this house"))
+    if ask.method is not None and ask.method not in set(Method):
+        faults.append(Fault("method", f"must be one of: {', '.join(Method)}"))
     try:
         currency = money.currency(ask.currency)
     except money.UnknownCurrency:
@@ -203,7 +177,9 @@ def _read(keys: Sequence[str], ask: Ask) -> _Request | Declined:
     amount, fault = _amount(ask.amount, currency)
     if fault:
         faults.append(fault)
-    return Declined(DeclineReason.INVALID_REQUEST, tuple(faults)) if faults else _Request(amount, currency, ask.gateway, key)
+    if faults:
+        return Declined(DeclineReason.INVALID_REQUEST, tuple(faults))
+    return key, Wish(amount, currency, ask.gateway, Method(ask.method) if ask.method is not None else None)
 
 
 def _amount(text: str, currency: money.Currency) -> tuple[int, Fault | None]:
@@ -212,14 +188,3 @@ def _amount(text: str, currency: money.Currency) -> tuple[int, Fault | None]:
     except money.InvalidAmount:
         return 0, Fault("amount", f"must be a plain positive decimal with at most {currency.exponent} places")
     return amount, None if amount > 0 else Fault("amount", "must be more than zero")
-
-
-def _against_terms(request: _Request) -> Fault | None:
-    taken = terms.TERMS[request.gateway].ranges.get(request.currency.code)
-    if taken is None:
-        return Fault("currency", "is not taken by this payment gateway")
-    if taken.holds(request.amount):
-        return None
-    smallest = money.format_amount(taken.smallest, request.currency)
-    largest = money.format_amount(taken.largest, request.currency)
-    return Fault("amount", f"must be from {smallest} to {largest} {request.currency.code}")

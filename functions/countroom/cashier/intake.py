@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from countroom import strict_json
-from countroom.cashier.gateways import UnknownGateway, dialect, signing
+from countroom.cashier.gateways import UnknownGateway, dialect, signing, strict
 from countroom.cashier.gateways.dialect import (
     Delivery,
     Dialect,
@@ -61,7 +61,7 @@ class Intake:
         spoken, source = dialect(gateway), self._secrets.get(gateway)
         if source is None:
             raise UnknownGateway("a gateway without a secret")
-        if len(delivery.body) > strict_json.BODY_BYTES_MAX:
+        if len(delivery.body) > strict.BODY_BYTES_MAX:
             raise strict_json.BodyTooLarge("the body is too large")
         now_ms = self._clock()
         event_id = _verified(spoken, source, delivery, now_ms)

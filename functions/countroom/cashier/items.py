@@ -4,6 +4,8 @@
   `created_at` into the index by_gateway
 - `PAYMENT#<gateway>#<payment id>`, `PAYMENT`: which deposit a payment has paid; in no index, never expires
 - `EARLY#<gateway>#<payment id>`, `EARLY`: events that name a payment only, which has paid no deposit yet; never expires
+- `RETURN#<gateway>#<payment id>`, `CASE#<case id>`: which transaction returns a chargeback or refund, where its gateway
+  does not say so; never expires
 - `STAFF#<day>`, `<instant>#<ledger transaction>`: money that staff have to know of (see `matters`); in no index, never expires
 - `REQUEST#<caller>`, `<key>`: the record of a finished request (see `idempotency`); in no index, never expires
 """
@@ -40,6 +42,11 @@ def payment_key(gateway: str, payment_id: str) -> Item:
 def early_key(gateway: str, payment_id: str) -> Item:
     """Give the key of the events that came before their payment."""
     return {"pk": {"S": f"EARLY#{gateway}#{payment_id}"}, "sk": {"S": "EARLY"}}
+
+
+def return_key(gateway: str, payment_id: str, case_id: str) -> Item:
+    """Give the key of the claim to return a chargeback or refund."""
+    return {"pk": {"S": f"RETURN#{gateway}#{payment_id}"}, "sk": {"S": f"CASE#{case_id}"}}
 
 
 def request_key(claim: Claim) -> Item:
@@ -81,6 +88,8 @@ def deposit_item(deposit: Deposit) -> Item:
         item["facts"] = {"L": [fact_item(fact) for fact in deposit.facts]}
     if deposit.settled:
         item["settled"] = {"BOOL": True}
+    if deposit.method:
+        item["method"] = {"S": deposit.method}
     if deposit.payment is not None:
         item["payment"] = payment_item(deposit.payment)
     return item
@@ -99,6 +108,7 @@ def deposit_of(item: Item) -> Deposit:
         changes=tuple(change_of(change["M"]) for change in item["changes"]["L"]),
         facts=facts_of(deposit_id, item),
         settled="settled" in item,
+        method=item["method"]["S"] if "method" in item else "",
     )
 
 

@@ -4,8 +4,9 @@ Where a deposit stands, and what of it is in the wallet, depends on WHICH events
 
 - Before money has moved, the states have one order, and the furthest that was heard of stands.
 - What is said about money is kept as a fact, one for each payment and case. A fact is booked when what it rests on is: a refund or
-  chargeback when its payment is, a returned chargeback when the chargeback is, the second one when the return is. Until then it
-  waits with the deposit. So each fact is booked once, and the sum of all of them is the same in every order.
+  chargeback when its payment is, a refund that failed when the refund is, a returned chargeback when the chargeback is, the second
+  one when the return is. Until then it waits with the deposit. So each fact is booked once, and the sum of all of them is the same
+  in every order.
 - Once money has moved, the state is read off what is booked.
 
 One step changes one deposit and moves the money of at most one fact, so that both fit into one transaction.
@@ -39,6 +40,7 @@ _BOOKINGS: Final[Mapping[PaymentOutcome, Booking]] = MappingProxyType(
     {
         PaymentOutcome.SUCCEEDED: Booking.PAYMENT,
         PaymentOutcome.REFUNDED: Booking.REFUND,
+        PaymentOutcome.REFUND_FAILED: Booking.REFUND_FAILED,
         PaymentOutcome.SETTLEMENT_FAILED: Booking.UNSETTLED,
         PaymentOutcome.CHARGEBACK: Booking.CHARGEBACK,
         PaymentOutcome.CHARGEBACK_REVERSED: Booking.CHARGEBACK_REVERSED,
@@ -48,6 +50,7 @@ _BOOKINGS: Final[Mapping[PaymentOutcome, Booking]] = MappingProxyType(
 _RESTS_ON: Final[Mapping[Booking, Booking]] = MappingProxyType(
     {
         Booking.REFUND: Booking.PAYMENT,
+        Booking.REFUND_FAILED: Booking.REFUND,
         Booking.UNSETTLED: Booking.PAYMENT,
         Booking.CHARGEBACK: Booking.PAYMENT,
         Booking.CHARGEBACK_REVERSED: Booking.CHARGEBACK,
@@ -59,6 +62,7 @@ CAUSES: Final[Mapping[Booking, str]] = MappingProxyType(
     {
         Booking.PAYMENT: "gateway.payment_succeeded",
         Booking.REFUND: "gateway.refunded",
+        Booking.REFUND_FAILED: "gateway.refund_failed",
         Booking.UNSETTLED: "gateway.settlement_failed",
         Booking.CHARGEBACK: "gateway.chargeback",
         Booking.CHARGEBACK_REVERSED: "gateway.chargeback_reversed",
@@ -202,12 +206,14 @@ def _changed(deposit: Deposit, status: DepositStatus, cause: str, now_ms: int, r
 
 def _status(deposit: Deposit) -> DepositStatus:
     """Read off what is booked where a paid deposit stands; the worst of several cases counts."""
-    booked = {fact.key for fact in deposit.facts if fact.is_booked}
-    kinds = {booking for booking, _, _ in booked}
-    returned = {key[1:] for key in booked if key[0] is Booking.CHARGEBACK_REVERSED}
-    gone = kinds & {Booking.REFUND, Booking.UNSETTLED}
-    gone |= {key[0] for key in booked if key[0] is Booking.CHARGEBACK and key[1:] not in returned}
-    if Booking.SECOND_CHARGEBACK in kinds:
+    booked: dict[Booking, set[tuple[str, str]]] = {booking: set() for booking in Booking}
+    for fact in deposit.facts:
+        if fact.is_booked:
+            booked[fact.booking].add(fact.key[1:])
+    returned = booked[Booking.CHARGEBACK_REVERSED]
+    gone = booked[Booking.UNSETTLED] | (booked[Booking.REFUND] - booked[Booking.REFUND_FAILED])
+    gone |= booked[Booking.CHARGEBACK] - returned
+    if booked[Booking.SECOND_CHARGEBACK]:
         return DepositStatus.SECOND_CHARGEBACK
     if gone:
         return DepositStatus.REVERSED

@@ -12,6 +12,7 @@ class MatterKind(StrEnum):
     """What has happened."""
 
     REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"  # the player has it in the wallet again, and perhaps wants it refunded otherwise
     NEVER_SETTLED = "never_settled"
     CHARGED_BACK = "charged_back"
     CHARGEBACK_REVERSED = "chargeback_reversed"
@@ -24,6 +25,7 @@ class MatterKind(StrEnum):
 _KINDS: Final = MappingProxyType(
     {
         Booking.REFUND: MatterKind.REFUNDED,
+        Booking.REFUND_FAILED: MatterKind.REFUND_FAILED,
         Booking.UNSETTLED: MatterKind.NEVER_SETTLED,
         Booking.CHARGEBACK: MatterKind.CHARGED_BACK,
         Booking.CHARGEBACK_REVERSED: MatterKind.CHARGEBACK_REVERSED,

@@ -13,7 +13,7 @@ import hashlib
 from typing import Final
 
 from countroom import money
-from countroom.cashier import deposits, terms
+from countroom.cashier import deposits, paymentiq_reversals, terms
 from countroom.cashier.apply_event import EventApplier, NotApplied, NotAppliedReason, Outcome
 from countroom.cashier.deposits import UNPAID, Deposit, DepositStatus, Payment
 from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
@@ -95,14 +95,15 @@ class PaymentIqDesk:
         if deposit is None:
             return Answer(told, ErrorCode.UNKNOWN_SESSION)
         error = self._decline(deposit, call)
+        results: tuple[str, ...] = ()
         if error is None or error in _DECLINED:
             # What is decided stands with the deposit before it is said, so a repeat is answered the same.
-            outcome = PaymentOutcome.FAILED if error else PaymentOutcome.PENDING
-            deposit = self._told(deposit, call, outcome, error.value.lower() if error else "")
-            error = _standing(deposit)
+            decided = PaymentOutcome.FAILED if error else PaymentOutcome.PENDING
+            outcome = self._told(deposit, call, decided, error.value.lower() if error else "")
+            error, results = _standing(outcome.deposit or deposit), _results(outcome)
         if error is not None:
-            return Answer(told, error)
-        return Answer({**told, "merchantTxId": deposit.deposit_id, "authCode": deposit.deposit_id})
+            return Answer(told, error, results=results)
+        return Answer({**told, "merchantTxId": deposit.deposit_id, "authCode": deposit.deposit_id}, results=results)
 
     def _decline(self, deposit: Deposit, call: Authorize) -> ErrorCode | None:
         """Say what the house has against a payment. What has been paid is booked all the same, whatever changes here later."""
@@ -122,10 +123,10 @@ class PaymentIqDesk:
             return ErrorCode.LIMIT_REACHED
         return None
 
-    def _told(self, deposit: Deposit, call: Authorize, outcome: PaymentOutcome, reason: str) -> Deposit:
+    def _told(self, deposit: Deposit, call: Authorize, outcome: PaymentOutcome, reason: str) -> Outcome:
         payment = Payment(call.tx_id, call.amount, call.currency)
         event = PaymentEvent(outcome, deposit.deposit_id, payment, self._clock(), reason, call.tx_id)
-        return self._applier.apply(GATEWAY, event).deposit or deposit
+        return self._applier.apply(GATEWAY, event)
 
     def _cancel_deposit(self, call: Cancel) -> Answer:
         told = {"userId": call.user_id}
@@ -134,16 +135,17 @@ class PaymentIqDesk:
             return Answer(told, ErrorCode.UNKNOWN_TRANSACTION)
         payment = Payment(call.tx_id or deposit.deposit_id, deposit.amount, deposit.currency)
         event = PaymentEvent(PaymentOutcome.CANCELLED, deposit.deposit_id, payment, self._clock())
-        after = self._applier.apply(GATEWAY, event).deposit
-        paid = after is not None and after.is_credited
-        return Answer(told, ErrorCode.ALREADY_PROCESSED) if paid else Answer(told)
+        outcome = self._applier.apply(GATEWAY, event)
+        paid = outcome.deposit is not None and outcome.deposit.is_credited
+        return Answer(told, ErrorCode.ALREADY_PROCESSED if paid else None, results=_results(outcome))
 
     def _transfer(self, call: Transfer) -> Answer:
         if not call.origin_tx_id:
             return self._pay_in(call) if call.amount > 0 else self._payouts.pay_out(call)
-        if call.amount > 0 and self._payouts.has_paid(call.origin_tx_id):
-            return self._payouts.give_back(call)
-        return self._take_back(call)
+        if call.amount < 0:
+            return self._take_back(call)
+        paid_out = self._payouts.has_paid(call.origin_tx_id)
+        return self._payouts.give_back(call) if paid_out else self._give_back(call)
 
     def _pay_in(self, call: Transfer) -> Answer:
         """Credit a deposit with what was paid: the one that was authorised, or one that is opened for it now."""
@@ -180,18 +182,25 @@ class PaymentIqDesk:
         return found
 
     def _take_back(self, call: Transfer) -> Answer:
-        """Take back what a payment brought, or give back what a chargeback took; before the payment is known it is kept for it."""
+        """Take back what a payment brought; before the payment is known it is kept for it."""
         deposit_id = self._store.paid_by(GATEWAY, call.origin_tx_id) or ""
         if deposit_id and self._deposit(deposit_id, call.user_id) is None:
             return Answer(_of(call), ErrorCode.UNKNOWN_TRANSACTION, alarm="foreign_deposit")
-        if call.amount > 0:
-            outcome, case_id = PaymentOutcome.CHARGEBACK_REVERSED, ""
-        elif call.is_chargeback:
-            outcome, case_id = PaymentOutcome.CHARGEBACK, ""  # a payment has one, and what reverses it does not name it
-        else:
-            outcome, case_id = PaymentOutcome.REFUNDED, call.tx_id
-        payment = Payment(call.origin_tx_id, abs(call.amount), call.currency)
-        return self._booked(call, PaymentEvent(outcome, deposit_id, payment, self._clock(), "", call.tx_id, case_id))
+        return self._booked(call, paymentiq_reversals.taken_back(call, deposit_id, self._clock()))
+
+    def _give_back(self, call: Transfer) -> Answer:
+        """Give back what a chargeback took, or, when there is none to be returned, what PaymentIQ says it has moved."""
+        if (answer := self._payouts.credited(call)) is not None:
+            return answer
+        deposit_id = self._store.paid_by(GATEWAY, call.origin_tx_id) or ""
+        deposit = self._deposit(deposit_id, call.user_id)
+        if deposit is None:
+            foreign = Answer(_of(call), ErrorCode.UNKNOWN_TRANSACTION, alarm="foreign_deposit")
+            return foreign if deposit_id else self._payouts.give_back_unknown(call)
+        if call.currency != deposit.currency:
+            return Answer(_of(call), ErrorCode.WRONG_CURRENCY, alarm="wrong_currency")
+        event = paymentiq_reversals.given_back(self._store, call, deposit, self._clock())
+        return self._booked(call, event) if event else self._payouts.credit(call)
 
     def _booked(self, call: Transfer, event: PaymentEvent) -> Answer:
         try:
@@ -200,7 +209,10 @@ class PaymentIqDesk:
             error = _NOT_APPLIED.get(refused.reason, ErrorCode.NOT_BOOKED)
             alarm = "" if error is ErrorCode.TRY_AGAIN else refused.reason.value
             return Answer(_of(call), error, alarm=alarm)
-        return Answer({**_of(call), "merchantTxId": outcome.deposit.deposit_id if outcome.deposit else call.tx_id})
+        known = outcome.deposit
+        told = {**_of(call), "merchantTxId": known.deposit_id if known else call.tx_id}
+        # Without a deposit it is kept for its payment. PaymentIQ tells things in their order, so people look whether that comes.
+        return Answer(told, alarm="" if known else "unknown_payment", results=_results(outcome))
 
     def _deposit(self, deposit_id: str, player_id: str) -> Deposit | None:
         """Find a player's deposit of this gateway; another player's is none."""
@@ -212,6 +224,10 @@ class PaymentIqDesk:
 
 def _of(call: Transfer) -> dict[str, str | None]:
     return {"userId": call.user_id, "txId": call.tx_id}
+
+
+def _results(outcome: Outcome) -> tuple[str, ...]:
+    return tuple(step.result.value for step in outcome.steps)
 
 
 def _own_deposit_id(tx_id: str) -> str:

@@ -125,6 +125,25 @@ class Payouts:
             return Answer(_of(call), _ERRORS.get(posted.reason, ErrorCode.NOT_BOOKED), alarm=f"not_booked_{posted.reason}")
         return _success(call, returned, alarm=alarm)
 
+    def give_back_unknown(self, call: Transfer) -> Answer:
+        """Credit what came back of a transaction that was never told, unless it is a withdrawal whose money never left."""
+        if self._book.find(_name(withdrawal_code(call.origin_tx_id))) is None:
+            return self.credit(call)
+        return Answer(_of(call), ErrorCode.NOT_BOOKED, alarm="returned_unpaid")
+
+    def credit(self, call: Transfer) -> Answer:
+        """Credit what came back of money that cannot be told, as a correction under the transfer's own name."""
+        returned = _name(withdrawal_code(call.tx_id), "returned")
+        why = f"transfer {call.tx_id} gave it back"
+        posted = self._book.post(Adjustment(returned, call.user_id, call.currency, call.amount, why, SOURCE))
+        if isinstance(posted, Refused):
+            return Answer(_of(call), _ERRORS.get(posted.reason, ErrorCode.NOT_BOOKED), alarm=f"not_booked_{posted.reason}")
+        return _success(call, returned, alarm="returned_otherwise")
+
+    def credited(self, call: Transfer) -> Answer | None:
+        """Answer a transfer that `credit` or `give_back` has booked before; None when it was not."""
+        return self._earlier(call, _name(withdrawal_code(call.tx_id), "returned"))
+
     def _earlier(self, call: Transfer, name: Reference) -> Answer | None:
         """Answer a transfer that was booked before: the same again, or that its figures are others; None when it was not."""
         found = self._book.find(name)

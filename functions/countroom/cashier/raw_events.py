@@ -2,7 +2,8 @@
 
 One item for each delivery whose signature held, in a table of its own that nothing else is in, encrypted with the house's key:
 
-- `<gateway>#<event id>`, SHA-256 of the body: the raw body, when it came, what is known of it, and when it expires
+- `<gateway>#<event id>`, SHA-256 of the body (with `#not_all_signed` where that is so): the raw body, when it came, what is known
+  of it, and when it expires
 
 The same webhook delivered again is the same item; another body under an id that was used before stands beside the first. Nothing
 that is right depends on these items: money rests on the ledger's records, and an item that is gone has only had its time.
@@ -48,7 +49,7 @@ class RawEvents:
     def keep(self, received: Received, state: Kept) -> None:
         """Keep a webhook until KEPT_DAYS after it came; one that is kept already stays as it is. Raises RawEventsUnavailable."""
         item = {
-            **_key(received),
+            **_key(received, state),
             "gateway": {"S": received.gateway},
             "event_id": {"S": received.event_id},
             "received_at": {"S": to_iso(received.received_at_ms)},
@@ -85,9 +86,11 @@ class RawEvents:
         return [_received(item) for item in found["Items"] if item["state"]["S"] != Kept.NOT_ALL_SIGNED]
 
 
-def _key(received: Received) -> dict[str, dict[str, str]]:
+def _key(received: Received, state: Kept) -> dict[str, dict[str, str]]:
     digest = hashlib.sha256(received.body).hexdigest()
-    return {"pk": {"S": f"{received.gateway}#{received.event_id}"}, "sk": {"S": digest}}
+    # Apart from the others: the same bytes may come again when all of their signatures are known, and are then to be applied.
+    apart = f"#{state.value}" if state is Kept.NOT_ALL_SIGNED else ""
+    return {"pk": {"S": f"{received.gateway}#{received.event_id}"}, "sk": {"S": digest + apart}}
 
 
 def _received(item: Mapping[str, Any]) -> Received:

@@ -151,6 +151,32 @@ class CashierStore:
         item = self._read(items.payment_key(gateway, payment_id))
         return str(item["deposit_id"]["S"]) if item else None
 
+    def return_of(self, gateway: str, payment_id: str, case_id: str) -> str | None:
+        """Find which transaction has claimed to return a case; None while none has. Raises StoreUnavailable."""
+        item = self._read(items.return_key(gateway, payment_id, case_id))
+        return str(item["by"]["S"]) if item else None
+
+    def claim_return(self, gateway: str, payment_id: str, case_id: str, by: str) -> bool:
+        """Claim for one transaction, once for ever, that it returns a case; False when another one has.
+
+        Raises StoreUnavailable.
+        """
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={**items.return_key(gateway, payment_id, case_id), "by": {"S": by}},
+                ConditionExpression=f"{_IS_NEW} OR #by = :by",  # its own claim, when an answer was lost
+                ExpressionAttributeNames={"#by": "by"},
+                ExpressionAttributeValues={":by": {"S": by}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise StoreUnavailable("a return could not be claimed") from error
+        except _NO_ANSWER as error:
+            raise StoreUnavailable("a return could not be claimed") from error
+        return True
+
     def save(self, before: Deposit, after: Deposit) -> bool:
         """Make a change by itself; False when the deposit is no longer as it was in `before`. Raises StoreUnavailable."""
         try:

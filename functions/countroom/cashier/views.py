@@ -6,7 +6,9 @@ from typing import Final
 
 from countroom import money
 from countroom.cashier.deposits import STATUS_TEXT, Booking, Change, Deposit, reference
+from countroom.cashier.gates import Choice
 from countroom.cashier.life import CAUSES, FURTHER_PAYMENT, NOTED, SETTLED
+from countroom.cashier.terms import METHOD_TEXT
 from countroom.ledger.movements import Reference
 from countroom.ledger.records import public_id_of
 from countroom.times import to_iso
@@ -16,11 +18,14 @@ _WORDS: Final = MappingProxyType(
         CAUSES[Booking.PAYMENT]: "{amount} arrived and was added to your wallet.",
         FURTHER_PAYMENT: "A further payment of {amount} arrived and was added to your wallet. Ask us if you want it back.",
         CAUSES[Booking.REFUND]: "{amount} was refunded to you and left your wallet.",
+        CAUSES[Booking.REFUND_FAILED]: "The refund did not reach you, so {amount} was added to your wallet again.",
         CAUSES[Booking.UNSETTLED]: "The payment service never received the money, so {amount} left your wallet again.",
         CAUSES[Booking.CHARGEBACK]: "Your bank took {amount} back (a chargeback), so it left your wallet.",
         CAUSES[Booking.CHARGEBACK_REVERSED]: "The chargeback was reversed: {amount} was added to your wallet again.",
         CAUSES[Booking.SECOND_CHARGEBACK]: "Your bank took {amount} back a second time, so it left your wallet again.",
         CAUSES[Booking.REFUND] + NOTED: "A refund was announced. It is applied as soon as the payment itself is confirmed.",
+        CAUSES[Booking.REFUND_FAILED]
+        + NOTED: "The payment service says that a refund failed. It is applied as soon as the refund itself is.",
         CAUSES[Booking.UNSETTLED]
         + NOTED: "The payment service says that the money did not arrive. We are waiting for the payment's result.",
         CAUSES[Booking.CHARGEBACK] + NOTED: "A chargeback was announced. It is applied as soon as the payment itself is confirmed.",
@@ -31,6 +36,21 @@ _WORDS: Final = MappingProxyType(
     }
 )
 """What a cause says in plain words; what moves no money is said by its state."""
+
+_TELLABLE: Final = frozenset(
+    {
+        "authentication_required",
+        "card_declined",
+        "expired_card",
+        "incorrect_cvc",
+        "incorrect_number",
+        "insufficient_funds",
+        "limit_reached",
+        "not_enough_balance",
+    }
+)
+"""Reasons that a player can act on. Of fraud and of lost or stolen cards gateways ask to say no more than that it was declined
+(docs.stripe.com/declines/codes), and what they will call it next is not known here."""
 
 
 def deposit_view(deposit: Deposit) -> dict[str, object]:
@@ -50,8 +70,25 @@ def deposit_view(deposit: Deposit) -> dict[str, object]:
         "credited_amount": money.format_amount(deposit.credited, currency) if deposit.credited else None,
         "reversed_amount": money.format_amount(deposit.taken_back, currency) if deposit.taken_back else None,
         "gateway": deposit.gateway,
+        "method": deposit.method or None,
         "created_at": to_iso(deposit.created_at_ms),
         "events": [_change_view(deposit, change) for change in deposit.changes],
+    }
+
+
+def choice_view(choice: Choice) -> dict[str, object]:
+    """Show one way to pay in: what it is called, and the bounds of one deposit with the payment service's own fee for each."""
+    currency, offer, taken = choice.currency, choice.offer, choice.taken
+    return {
+        "gateway": choice.gateway,
+        "method": offer.method.value,
+        "name": METHOD_TEXT[offer.method],
+        "currency": currency.code,
+        "smallest": money.format_amount(taken.smallest, currency),
+        "largest": money.format_amount(taken.largest, currency),
+        "smallest_fee": money.format_amount(offer.fee.of(taken.smallest, currency), currency),
+        "largest_fee": money.format_amount(offer.fee.of(taken.largest, currency), currency),
+        "usual": choice.usual,
     }
 
 
@@ -62,10 +99,16 @@ def _change_view(deposit: Deposit, change: Change) -> dict[str, object]:
         "at": to_iso(change.at_ms),
         "status": change.status.value,
         "text": _text(deposit, change),
-        "cause": change.cause,
+        "cause": _cause(change),
         "actor": change.actor.value,
         "transaction_id": public_id_of(record) if record else None,
     }
+
+
+def _cause(change: Change) -> str:
+    """Say the cause, and why a payment failed only where the player may know: that a card is thought stolen is for staff."""
+    cause, _, detail = change.cause.partition(":")
+    return change.cause if cause in _WORDS or detail.lower() in _TELLABLE else cause
 
 
 def _text(deposit: Deposit, change: Change) -> str:

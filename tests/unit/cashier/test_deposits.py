@@ -20,10 +20,10 @@ S = DepositStatus
 
 
 def test_the_graph_is_the_documented_one() -> None:
-    assert {status for status in S if S.CREDITED in NEXT[status]} == set(UNPAID)
+    assert {status for status in S if S.CREDITED in NEXT[status]} == {*UNPAID, S.REVERSED}
     assert NEXT[S.CREDITED] == {S.SETTLED, S.REVERSED}
     assert NEXT[S.SETTLED] == {S.REVERSED}
-    assert NEXT[S.REVERSED] == {S.CHARGEBACK_REVERSED, S.SECOND_CHARGEBACK}
+    assert NEXT[S.REVERSED] == {S.CREDITED, S.CHARGEBACK_REVERSED, S.SECOND_CHARGEBACK}
     assert NEXT[S.CHARGEBACK_REVERSED] == {S.REVERSED, S.SECOND_CHARGEBACK}
     assert NEXT[S.SECOND_CHARGEBACK] == frozenset()
     assert NEXT[S.CREATED] == {S.REQUIRES_ACTION, S.PENDING, S.EXPIRED, S.CANCELLED, S.FAILED, S.CREDITED}

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from countroom.cashier.desk import Ask, Declined, DeclineReason, DepositDesk, Opened, new_deposit_id
+from countroom.cashier.desk import OPERATION, Ask, DepositDesk, Opened, _fingerprint, _read, new_deposit_id
+from countroom.cashier.gates import Declined, DeclineReason, Wish
+from countroom.cashier.idempotency import fingerprint
 from countroom.cashier.store import CashierStore, StoreUnavailable
 from countroom.ledger.movements import LimitKind, Status
 from countroom.ledger.wallet import Limit, Wallet
@@ -68,7 +70,37 @@ def test_a_finished_request_is_answered_even_if_the_player_could_no_longer_depos
     assert later == replace(first, replayed=True)
 
 
-@pytest.mark.parametrize("other", [Ask("10.01", "EUR"), Ask("10.00", "USD")])
+def test_the_method_is_kept_and_shown_also_where_none_was_named(desk: DepositDesk) -> None:
+    for number, (ask, method) in enumerate(
+        [(ASK, "card"), (Ask("10.00", "EUR", "adyen", "wallet"), "wallet"), (Ask("10.00", "EUR", "paymentiq"), "cashier")]
+    ):
+        shown = opened(desk.open(PLAYER, [f"key-{number}"], ask))
+        kept = desk.get(PLAYER, shown["deposit_id"])
+        assert kept is not None
+        assert shown["method"] == kept.method == method
+
+
+def test_a_request_from_before_there_were_methods_is_the_same_request() -> None:
+    """What was kept of it says nothing of a method; the same request today must meet it."""
+    named = replace(ASK, method="card")
+    before = fingerprint(OPERATION, {"amount": nanos("10.00"), "currency": "EUR", "gateway": "standard"})
+    assert [_fingerprint(wish_of(ask)) == before for ask in (ASK, named)] == [True, False]
+
+
+def wish_of(ask: Ask) -> Wish:
+    understood = _read(KEY, ask)
+    assert not isinstance(understood, Declined)
+    return understood[1]
+
+
+def test_a_gateway_that_the_stage_cannot_reach_opens_nothing(dynamodb: Any, clock: FixedClock) -> None:
+    desk = DepositDesk(CashierStore(dynamodb, CASHIER_TABLE), lambda _player: WALLET, clock, reachable={"standard"})
+    assert desk.open(PLAYER, KEY, Ask("10.00", "EUR", "adyen")) == Declined(DeclineReason.METHOD_NOT_ALLOWED)
+    assert count(dynamodb) == 0
+    assert isinstance(desk.open(PLAYER, KEY, ASK), Opened)
+
+
+@pytest.mark.parametrize("other", [Ask("10.01", "EUR"), Ask("10.00", "USD"), Ask("10.00", "EUR", "standard", "card")])
 def test_the_same_key_with_another_request_is_refused(desk: DepositDesk, dynamodb: Any, other: Ask) -> None:
     desk.open(PLAYER, KEY, ASK)
     assert desk.open(PLAYER, KEY, other) == Declined(DeclineReason.KEY_REUSED)
@@ -95,6 +127,9 @@ def test_a_key_is_the_callers_own(dynamodb: Any, clock: FixedClock) -> None:
         (Ask("10.00", "XXX"), ["currency"]),
         (Ask("10.00", "EUR", "nobody"), ["gateway"]),
         (Ask("ten", "EUR", "nobody"), ["gateway", "amount"]),
+        (Ask("10.00", "EUR", "standard", "cash"), ["method"]),
+        (Ask("10.00", "EUR", "standard", ""), ["method"]),
+        (Ask("10.00", "XXX", "nobody", "CARD"), ["gateway", "method", "currency"]),
     ],
 )
 def test_what_is_not_well_formed_names_its_fields_and_writes_nothing(
@@ -128,6 +163,8 @@ def test_without_a_key_or_with_a_broken_one_nothing_is_written(desk: DepositDesk
         (replace(WALLET, status=Status.CLOSED), ASK, DeclineReason.WALLET_BLOCKED),
         (replace(WALLET, status=Status.EXCLUDED), ASK, DeclineReason.WALLET_EXCLUDED),
         (WALLET, Ask("10.00", "USD"), DeclineReason.WRONG_CURRENCY),
+        (WALLET, Ask("10.00", "EUR", "stripe", "bank"), DeclineReason.METHOD_NOT_ALLOWED),
+        (WALLET, Ask("10.00", "EUR", "stripe", "crypto"), DeclineReason.METHOD_NOT_ALLOWED),
         (replace(WALLET, currency="XOF"), Ask("10", "XOF"), DeclineReason.INVALID_REQUEST),
         (
             replace(WALLET, limits=(Limit(LimitKind.DEPOSIT, 10**13, nanos("15.00"), nanos("5.01"), 0),)),

@@ -315,6 +315,56 @@ def test_out_of_time_it_says_that_it_is_incomplete_and_keeps_nothing_half_done(h
         house.reconciler.compare("standard", DAY)
 
 
+@pytest.mark.parametrize("trouble", ["slow", "broken"])
+def test_what_one_gateways_files_need_or_break_is_not_taken_from_the_others(
+    house: House, counts: dict[str, int], monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    house.deposit(1)
+    house.file(1)
+    context, compare = Context(), Reconciler._compare
+    monkeypatch.setattr(Reconciler, "due", lambda _self, gateway: [DAY] if gateway in {"adyen", "standard"} else [])
+
+    def troubled(self: Reconciler, gateway: str, day: date) -> Any:
+        while gateway == "adyen":
+            if trouble == "broken":
+                raise ShelfUnavailable("a report could not be read")
+            context.left_ms -= 1_000
+            self._check_time()
+        return compare(self, gateway, day)
+
+    monkeypatch.setattr(Reconciler, "_compare", troubled)
+    if trouble == "broken":
+        with pytest.raises(settlement_check.CheckFailed):
+            check(context=context)
+    else:
+        answer = check(context=context)
+        assert not answer["complete"]
+        assert [report["gateway"] for report in answer["reports"]] == ["standard"]
+    assert counts["SettlementIncomplete"] == 1
+    assert house.shelf.reports("standard", DAY).keys() == {DAY}
+
+
+def test_a_gateway_that_needs_more_than_its_share_has_what_the_others_leave(
+    house: House, counts: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.deposit(1)
+    house.file(1)
+    context, compare = Context(), Reconciler._compare
+
+    def slow(self: Reconciler, _gateway: str, day: date) -> Any:
+        for _ in range(200):  # of 570 seconds, in four shares
+            context.left_ms -= 1_000
+            self._check_time()
+        return compare(self, "standard", day)
+
+    monkeypatch.setattr(Reconciler, "due", lambda _self, gateway: [DAY] if gateway == "adyen" else [])
+    monkeypatch.setattr(Reconciler, "_compare", slow)
+    answer = check(context=context)
+    assert answer["complete"]
+    assert [report["gateway"] for report in answer["reports"]] == ["adyen"]
+    assert counts["SettlementIncomplete"] == 0
+
+
 def test_a_payment_that_names_no_deposit_is_found_by_its_payment(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.deposit(1, at=NOON - 24 * HOUR)
     house.file(1, named=False)

@@ -77,6 +77,7 @@ def test_a_deposit_is_shown_with_its_words_and_its_history() -> None:
         "credited_amount": None,
         "reversed_amount": None,
         "gateway": "standard",
+        "method": None,
         "created_at": "2026-01-01T12:00:00.000Z",
         "events": [
             {

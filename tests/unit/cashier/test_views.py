@@ -66,3 +66,22 @@ def test_every_change_is_told_in_words_of_its_own_and_in_no_code(outcome: Paymen
         assert text.endswith(".")
         assert "_" not in text
         assert "{" not in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("insufficient_funds", "gateway.payment_failed:insufficient_funds"),
+        ("Not_enough_balance", "gateway.payment_failed:Not_enough_balance"),
+        ("stolen_card", "gateway.payment_failed"),
+        ("fraudulent", "gateway.payment_failed"),
+        ("FRAUD", "gateway.payment_failed"),
+        ("what_it_is_called_next", "gateway.payment_failed"),
+        ("", "gateway.payment_failed"),
+    ],
+)
+def test_a_player_reads_why_a_payment_failed_only_where_there_is_something_to_be_done(reason: str, cause: str) -> None:
+    deposit = after(event_of(O.FAILED, reason=reason))
+    shown = json.loads(to_json(deposit_view(deposit)))
+    assert shown["events"][-1]["cause"] == cause
+    assert deposit.changes[-1].cause.partition(":")[2] == reason, "staff find all of it"

@@ -11,7 +11,7 @@ import pytest
 from countroom.clock import system_clock
 from countroom.games.catalogue import Game
 from countroom.games.catalogue_store import CatalogueStore, Change, Head
-from countroom.games.snapshot import Snapshot
+from countroom.games.snapshot import Shelf
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Deposit, OpenWallet, Reference, StartSession
 from countroom.ledger.sessions import SECRET_BYTES, issue, parse
@@ -70,8 +70,10 @@ def _publish(dynamodb: Any, games: list[Game]) -> None:
         KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=True)],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
     )
-    snapshot = Snapshot({game.id: game for game in games})
-    CatalogueStore(dynamodb, CATALOGUE_TABLE).publish(Head(), snapshot, Change("import", "test", "test", {}), system_clock)
+    store, head = CatalogueStore(dynamodb, CATALOGUE_TABLE), Head()
+    for provider in sorted({game.provider for game in games}):
+        shelf = Shelf({game.id: game for game in games if game.provider == provider})
+        head = store.publish(head, provider, shelf, Change("import", "test", "test", {}), system_clock)
 
 
 def launched(book: Book, provider: str) -> str:

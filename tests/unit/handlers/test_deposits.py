@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from countroom.cashier.desk import Declined, DeclineReason
+from countroom.cashier.gates import Declined, DeclineReason
 from countroom.cashier.store import StoreUnavailable
 from countroom.identity.access import Ended
 from handlers import deposits
@@ -11,6 +11,7 @@ from handlers.parts import idempotent
 from tests.unit.cashier.support import OTHER_PLAYER, PLAYER, open_wallet
 from tests.unit.clock import FixedClock
 from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
+from tests.unit.games.shelf import CIRCUITS_TABLE
 from tests.unit.signed_in import Visitors
 
 BODY = {"amount": "10.00", "currency": "EUR"}
@@ -73,13 +74,21 @@ class Api:
 def api(dynamodb: Any, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setenv("CASHIER_TABLE", CASHIER_TABLE)
     monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
+    monkeypatch.setenv("CIRCUITS_TABLE", CIRCUITS_TABLE)
+    monkeypatch.setenv("PAYMENT_URLS", "{}")
+    monkeypatch.setenv("PAYMENT_SECRETS", "{}")
     visitors = Visitors(dynamodb, clock)
     visitors.come_to(deposits.door, monkeypatch)
     monkeypatch.setattr(deposits, "system_clock", clock)
-    deposits._settings.cache_clear()
-    deposits._desk.cache_clear()
+    forget()
     open_wallet(dynamodb, clock)
     return Api(clock, visitors)
+
+
+def forget() -> None:
+    """Let the function read its environment again at its next call."""
+    for made in (deposits._settings, deposits._book, deposits._store, deposits._tills, deposits._desk, deposits._opening):
+        made.cache_clear()
 
 
 def count(dynamodb: Any) -> int:

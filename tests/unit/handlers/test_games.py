@@ -1,8 +1,10 @@
 """Player API: the list of games, opening one at a provider on this machine, rounds, health."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,17 +20,25 @@ from countroom.games.launch import SESSION_MS
 from countroom.games.round_keeper import RoundKeeper
 from countroom.games.rounds_store import RoundsStore
 from countroom.identity.access import Ended
+from countroom.identity.digests import email_digest
+from countroom.identity.people import People
+from countroom.identity.personal import PersonalData
+from countroom.identity.refusals import Unavailable
+from countroom.identity.store import Account, Credentials, PlayersStore
+from countroom.identity.table import Table
+from countroom.identity.vault import Vault
 from countroom.ledger import sessions
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Bet, Deposit, OpenWallet, Reference, SetStatus, Status, Win
 from countroom.ledger.records import Record
 from countroom.ledger.store import LedgerStore
+from countroom.times import to_iso
 from handlers import games
 from runtime import aws as runtime_aws
 from tests.unit import rest
 from tests.unit.clock import FixedClock
-from tests.unit.conftest import LEDGER_TABLE
-from tests.unit.games.shelf import CIRCUITS_TABLE, DEED, GAMES_TABLE, make_tables, shipped_catalogue, stock
+from tests.unit.conftest import LEDGER_TABLE, PLAYERS_TABLE
+from tests.unit.games.shelf import CIRCUITS_TABLE, DEED, GAMES_TABLE, make_tables, sandbox_catalogue, stock
 from tests.unit.games.test_launchers import SECRETS
 from tests.unit.runtime.peer import Peer, hang, peer, reset, sends
 from tests.unit.signed_in import Visitors
@@ -37,6 +47,7 @@ GOOD = "good"
 REELS = "hub88-clockwork-reels"
 URL = "https://games.example/play?s=1"
 UNIT = 10**9
+NOW = to_iso(system_clock())
 
 TOKENS: dict[str, str] = {}
 """What the words for tokens in this file stand for, test by test."""
@@ -68,6 +79,20 @@ def answers(value: Any, status: bytes = b"200 OK") -> Any:
     return sends(head + body, then_close=False)
 
 
+def born(dynamodb: Any, day: str) -> None:
+    """Give pl_anna an account, or another birthday."""
+    players = PlayersStore(Table(dynamodb, PLAYERS_TABLE))
+    people = People(players, Vault(runtime_aws.client("kms"), os.environ["PERSONAL_KEY_ID"]))
+    sealed = people.seal("pl_anna", PersonalData("anna@example.com", day))
+    known = players.account("pl_anna")
+    if known is not None:
+        assert players.save_account(known, replace(known, sealed=sealed, version=known.version + 1), [])
+        return
+    address = email_digest("anna@example.com")
+    account = Account("pl_anna", address, sealed, "EE", "EUR", "2026-11", NOW, NOW)
+    dynamodb.transact_write_items(TransactItems=players.creation(account, Credentials(address, "pl_anna", "no hash")))
+
+
 @pytest.fixture
 def book(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
     make_tables(dynamodb)
@@ -88,6 +113,9 @@ def book(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
     }
     monkeypatch.setenv("PROVIDER_SECRETS", json.dumps(arns))
     monkeypatch.setenv("LAUNCH_URLS", "{}")
+    monkeypatch.setenv("PLAYERS_TABLE", PLAYERS_TABLE)
+    monkeypatch.setenv("PERSONAL_KEY_ID", runtime_aws.client("kms").create_key()["KeyMetadata"]["Arn"])
+    born(dynamodb, "1990-05-17")
     for made in MADE:
         made.cache_clear()
     yield Book(LedgerStore(dynamodb, LEDGER_TABLE), system_clock)
@@ -133,7 +161,7 @@ class TestTheList:
         answer = wide()
         assert answer.status == 200
         ids = [item["game_id"] for item in answer.json["items"]]
-        assert ids == sorted(game.id for game in shipped_catalogue().offered())
+        assert ids == sorted(game.id for game in sandbox_catalogue().offered())
         assert "hub88-lantern-keno" not in ids
         assert answer.json["next_cursor"] is None
         (roulette,) = [item for item in answer.json["items"] if item["game_id"] == "hub88-harbour-roulette"]
@@ -350,6 +378,39 @@ class TestLaunching:
         assert (answer.status, answer.code) == (403, code)
         assert provider.requests == []
 
+    @pytest.mark.parametrize("mode", ["real", "demo"])
+    def test_who_is_too_young_does_not_play_and_on_his_birthday_he_does(
+        self, provider: Peer, wallet: Book, dynamodb: Any, mode: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = FixedClock(round(datetime(2026, 5, 16, 23, 59, 59, tzinfo=UTC).timestamp() * 1000))
+        monkeypatch.setattr(games, "system_clock", clock)
+        born(dynamodb, "2008-05-17")
+        before = wallet.wallet("pl_anna")
+        answer = start(body={"mode": mode})
+        assert (answer.status, answer.code) == (403, "under_age")
+        assert "2008" not in answer.text
+        assert (provider.requests, wallet.wallet("pl_anna")) == ([], before)
+        clock.advance(seconds=1)
+        games._opening.cache_clear()
+        assert start(body={"mode": mode}).status == 201
+
+    def test_a_player_whose_account_is_not_there(self, provider: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(PlayersStore, "account", lambda *_: None)
+        assert start().code == "forbidden"
+        assert provider.requests == []
+
+    def test_a_profile_that_cannot_be_opened_now_is_asked_for_again(
+        self, provider: Peer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def unavailable(*_args: Any) -> None:
+            raise Unavailable("the personal key is busy")
+
+        monkeypatch.setattr(Vault, "open", unavailable)
+        answer = start()
+        assert (answer.status, answer.code) == (503, "temporarily_unavailable")
+        assert provider.requests == []
+        assert '"LaunchFailed"' in capsys.readouterr().out
+
     @pytest.mark.usefixtures("book")
     def test_a_player_without_a_wallet(self) -> None:
         answer = start()
@@ -421,6 +482,32 @@ class TestRounds:
     @pytest.mark.usefixtures("played")
     def test_nobody_else_sees_it(self) -> None:
         assert call("GET", "/v1/rounds/action_batch/r:1", token=None).code == "not_authenticated"
+        assert call("GET", "/v1/rounds/action_batch", token=None, query={"round_id": "r:1"}).code == "not_authenticated"
+
+    def test_an_id_of_any_characters_is_asked_for_in_the_query(self, played: Book) -> None:
+        known = call("GET", "/v1/rounds/action_batch", query={"round_id": "r:1"})
+        assert known.json == call("GET", "/v1/rounds/action_batch/r:1").json
+        strange = "a/b+c=d~e@f|g"
+        bet = Bet(Reference("game:batch", "b2"), "pl_anna", "EUR", UNIT, "acceptance:copper", strange, closes=True)
+        assert isinstance(played.post(bet), Posted)
+        found = call("GET", "/v1/rounds/action_batch", query={"round_id": strange})
+        assert (found.status, found.json["round_id"], found.json["state"]) == (200, strange, "settled")
+        assert found.json["closed_at"] == found.json["moves"][0]["at"]
+
+    @pytest.mark.usefixtures("played")
+    @pytest.mark.parametrize(
+        ("query", "code"),
+        [
+            (None, "invalid_request"),
+            ({"round_id": ""}, "invalid_request"),
+            ({"round_id": "x" * 65}, "invalid_request"),
+            ({"round_id": "r#1"}, "not_found"),
+            ({"round_id": "r:2"}, "not_found"),
+        ],
+        ids=str,
+    )
+    def test_a_question_that_finds_no_round(self, query: dict[str, str] | None, code: str) -> None:
+        assert call("GET", "/v1/rounds/action_batch", query=query).code == code
 
 
 def test_every_route_says_whether_it_needs_a_player() -> None:
@@ -435,6 +522,7 @@ def test_every_route_says_whether_it_needs_a_player() -> None:
     assert said == {
         "get /v1/games": [],
         "post /v1/games/{game_id}/sessions": [{"bearer": []}],
+        "get /v1/rounds/{provider}": [{"bearer": []}],
         "get /v1/rounds/{provider}/{round_id}": [{"bearer": []}],
         "get /v1/providers/health": [],
     }

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from countroom.clock import system_clock
-from countroom.games.curator import shipped
 from countroom.games.health import HealthBoard
 from countroom.games.round_keeper import RoundKeeper
 from countroom.games.rounds_store import RoundsStore
@@ -19,7 +18,7 @@ from handlers import games_staff
 from runtime.circuit import FAILURES, TableCircuit
 from runtime.outbound import Reason, Unknown
 from tests.unit.conftest import LEDGER_TABLE
-from tests.unit.games.shelf import CIRCUITS_TABLE, GAMES_TABLE, make_tables
+from tests.unit.games.shelf import CIRCUITS_TABLE, GAMES_TABLE, make_tables, stock
 from tests.unit.games.test_snapshot import entries
 from tests.unit.rest import Context
 
@@ -70,12 +69,16 @@ class TestImport:
             "removed": 0,
         }
 
-    def test_the_lists_that_ship_are_taken_over_together(self) -> None:
-        answer = ask("import", shipped=True)
-        assert {provider: said["added"] for provider, said in answer["imported"].items()} == {
-            provider: len(games) for provider, games in shipped().items()
-        }
-        assert all(not said["changed"] for said in ask("import", shipped=True)["imported"].values())
+    def test_lost_games_are_named_and_come_back_by_an_import(self, table: Any) -> None:
+        ask("import", provider="hub88", games=entries("a", "b"))
+        ask("disable", game_id="a")
+        (page,) = [name for name, item in items(table).items() if name.startswith("PAGE#") and "expires_at" not in item]
+        table.delete_item(TableName=GAMES_TABLE, Key={"pk": {"S": "CATALOGUE"}, "sk": {"S": page}})
+        assert ask("show")["lost"] == ["hub88"]
+        assert ask("disable", game_id="b")["code"] == "games_lost"
+        assert ask("import", provider="hub88", games=entries("a", "b"))["imported"]["hub88"]["added"] == 2
+        assert ask("show")["lost"] == []
+        assert ask("show", game_id="a")["game"]["switched_off"]
 
     def test_one_bad_entry_and_nothing_is_imported(self, table: Any) -> None:
         answer = ask("import", provider="hub88", games=[*entries("a"), *entries("b", rtp="a lot"), {}])
@@ -94,7 +97,8 @@ class TestImport:
             {"provider": "hub88", "games": "all"},
             {"provider": "Hub 88", "games": []},
             {"games": []},
-            {"shipped": True, "provider": "hub88"},
+            {"provider": "hub88", "games": entries("a"), "shipped": True},
+            {"shipped": True},
             {"provider": "hub88", "games": [], "colour": "red"},
         ],
         ids=str,
@@ -108,8 +112,8 @@ class TestImport:
 
 class TestSwitching:
     @pytest.fixture(autouse=True)
-    def stocked(self, table: Any) -> None:  # noqa: ARG002 - there first
-        ask("import", shipped=True)
+    def stocked(self, table: Any) -> None:
+        stock(table)
 
     def test_one_game_off_and_on(self, table: Any) -> None:
         before = ask("show")["version"]
@@ -166,7 +170,7 @@ class TestEvents:
     @pytest.mark.parametrize("value", [None, "", "  ", 7, "x" * 201, "a\nb"], ids=str)
     @pytest.mark.parametrize("action", ["import", "disable", "show", "round", "health"])
     def test_nobody_acts_without_a_name_and_a_reason(self, action: str, name: str, value: Any) -> None:
-        event = {"action": action, **WHO, "shipped": True}
+        event = {"action": action, **WHO}
         event[name] = value
         assert raw(event)["code"] == "invalid_request"
 
@@ -202,7 +206,7 @@ def test_a_players_round(table: Any) -> None:
     assert isinstance(record, Record)
     RoundKeeper(LedgerStore(table, LEDGER_TABLE), RoundsStore(table, GAMES_TABLE), system_clock).take(record)
     found = ask("round", player_id="pl_anna", provider="action_batch", round_id="r-1")["round"]
-    assert (found["player_id"], found["staked"], found["state"]) == ("pl_anna", "10.00", "unpaid")
+    assert (found["player_id"], found["staked"], found["state"]) == ("pl_anna", "10.00", "open")
     assert ask("round", player_id="pl_anna", provider="action_batch", round_id="r-2")["code"] == "not_found"
     for more in ({"player_id": "p#1"}, {"round_id": "a#b"}, {"provider": "X"}, {"round_id": 7}, {"player_id": None}):
         asked = {"player_id": "pl_anna", "provider": "action_batch", "round_id": "r-1", **more}

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from countroom.cashier import intake
 from countroom.cashier.gateways.dialect import Delivery, MalformedEvent, PartlyMalformed, PaymentEvent, SignatureInvalid
+from countroom.cashier.gateways.strict import BODY_BYTES_MAX
 from countroom.cashier.inbox import Inbox, Received, from_message
 from countroom.cashier.intake import Intake
 from countroom.cashier.raw_events import Kept, RawEvents
-from countroom.strict_json import BODY_BYTES_MAX
 from handlers import payment_webhook
 from runtime import aws as runtime_aws
 from runtime import telemetry
@@ -295,7 +295,17 @@ def test_of_a_batch_the_unsigned_items_are_left_out_and_kept_as_evidence(batches
         (b"ok 1 KEY\nok 2 forged", "not_all_signed"),
         (b"ok 1 KEY", "understood"),
     ]
-    assert names == ["WebhookKept", "SignatureRejected"]
+    assert names == ["WebhookKept", "SignatureRejected", "WebhookRejected"], "acknowledged, it does not come again by itself"
+
+
+def test_a_batch_that_comes_again_when_all_of_its_signatures_are_known_can_be_played_in(batches: World) -> None:
+    body = b"ok 1 KEY\nok 2 NEW"
+    assert batches.send(body, headers={}, gateway="adyen")["statusCode"] == 200
+    batches.secrets.text = json.dumps({"secrets": ["KEY", "NEW"]})
+    batches.seconds = 10.0
+    assert batches.send(body, headers={}, gateway="adyen")["statusCode"] == 200
+    assert batches.table.states() == ["not_all_signed", "understood", "understood"]
+    assert batches.table.bodies() == [body, b"ok 1 KEY", body]
 
 
 def test_an_item_signed_by_a_secret_that_was_just_added_is_not_lost(batches: World) -> None:

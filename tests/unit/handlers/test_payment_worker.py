@@ -170,6 +170,16 @@ def test_each_outcome_is_counted(store: CashierStore, capsys: Any) -> None:
     assert "PaymentEventNotApplied" in metrics(capsys)
 
 
+def test_what_is_taken_back_of_a_payment_that_nobody_knows_is_told_to_people(store: CashierStore, capsys: Any) -> None:
+    assert status(store) is DepositStatus.CREATED
+    deliver(message(body_of("payment.settled")))
+    assert "PaymentEventWaiting" not in metrics(capsys), "a settlement that overtakes its payment is nothing to look at"
+    deliver(message(body_of("payment.chargeback", payment_id="pay_unknown")))
+    assert "PaymentEventWaiting" in metrics(capsys)
+    deliver(message(body_of()), message(body_of("payment.chargeback")))
+    assert "PaymentEventWaiting" not in metrics(capsys)
+
+
 def test_failures_are_counted_by_gateway_and_reason(store: CashierStore, capsys: Any) -> None:
     assert status(store) is DepositStatus.CREATED
     deliver(message(body_of("payment.failed", reason="card_declined")))

@@ -328,6 +328,15 @@ def test_health_tells_no_internals_when_the_table_or_the_keys_are_away(
     assert "ResourceNotFoundException" in log.getvalue()
 
 
+@pytest.mark.usefixtures("book")
+@pytest.mark.parametrize("path", ["anything/health", "balance/health", "health/health", "/health"])
+def test_health_is_one_route_and_nothing_below_another(provider: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_callback, "_health", lambda: pytest.fail("the health was served"))
+    requests = Requests("dynamodb")
+    assert invoke(event(provider, path, "", {}, method="GET")) == (404, {"message": "Not Found"})
+    assert requests.operations == []
+
+
 @timed
 @pytest.mark.usefixtures("book")
 def test_health_answers_in_time_while_the_table_hangs(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:

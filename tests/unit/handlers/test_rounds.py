@@ -53,14 +53,14 @@ def book(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
         made.cache_clear()
 
 
-def bet(book: Book, name: str = "b1", round_id: str = "r-1") -> None:
-    movement = Bet(Reference("game:hub88", name), "pl_anna", "EUR", 10 * UNIT, "x_reels", round_id, session=bytes(12))
-    assert isinstance(book.post(movement), Posted)
+def bet(book: Book, name: str = "b1", round_id: str = "r-1", *, closes: bool | None = None) -> None:
+    one = Reference("game:hub88", name)
+    assert isinstance(book.post(Bet(one, "pl_anna", "EUR", 10 * UNIT, "x_reels", round_id, bytes(12), closes=closes)), Posted)
 
 
-def win(book: Book, name: str = "w1") -> None:
-    of = Reference("game:hub88", "b1")
-    assert isinstance(book.post(Win(Reference("game:hub88", name), "pl_anna", "EUR", 0, "x_reels", "r-1", bet=of)), Posted)
+def win(book: Book, name: str = "w1", *, closes: bool | None = None) -> None:
+    one, of = Reference("game:hub88", name), Reference("game:hub88", "b1")
+    assert isinstance(book.post(Win(one, "pl_anna", "EUR", 0, "x_reels", "r-1", bet=of, closes=closes)), Posted)
 
 
 def change(item: Mapping[str, Any], number: int, name: str = "INSERT") -> dict[str, Any]:
@@ -141,6 +141,25 @@ def test_a_table_that_is_away_makes_everything_come_back(book: Book, dynamodb: A
     rounds_worker._keeper.cache_clear()
     record = [entry for entry in stream(dynamodb) if entry["dynamodb"]["Keys"]["pk"]["S"].endswith("#b1")]
     assert work(record) == [record[0]["dynamodb"]["SequenceNumber"]]
+
+
+def test_what_comes_after_the_close_is_kept_counted_and_named(
+    book: Book, dynamodb: Any, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    bet(book, closes=True)
+    assert work(stream(dynamodb)) == []
+    assert "MovementAfterClose" not in capsys.readouterr().out
+    win(book)
+    (late,) = [entry for entry in stream(dynamodb) if entry["dynamodb"]["Keys"]["pk"]["S"].endswith("#w1")]
+    assert work([late]) == []
+    said = capsys.readouterr().out
+    assert '"MovementAfterClose":[1.0]' in said
+    assert '"provider":"hub88"' in said
+    lines = [vars(record) for record in caplog.records if record.message == "movement after close"]
+    assert [(line["transaction"], line["kind"], line["round_id"]) for line in lines] == [("game:hub88#w1", "win", "r-1")]
+    found = RoundsStore(dynamodb, GAMES_TABLE).round(KEY)
+    assert found is not None
+    assert [move["after_close"] for move in found.view()["moves"]] == [False, True]
 
 
 def test_the_image_of_a_record_is_the_record(book: Book, dynamodb: Any) -> None:

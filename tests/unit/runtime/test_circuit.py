@@ -131,7 +131,7 @@ def test_a_success_between_failures_keeps_it_closed(circuits: TableCircuit) -> N
             assert circuits.of("acme").guard(provider) == outcome
 
 
-@pytest.mark.parametrize("reason", sorted(set(Reason) - ALIVE - {Reason.CIRCUIT_OPEN}))
+@pytest.mark.parametrize("reason", sorted(set(Reason) - ALIVE - {Reason.CIRCUIT_OPEN, Reason.BULKHEAD_FULL}))
 def test_every_way_of_not_answering_counts(circuits: TableCircuit, reason: Reason) -> None:
     provider = Provider()
     provider.outcome = Unknown(reason)

@@ -160,6 +160,58 @@ def test_one_provider_that_hangs_holds_up_its_own_calls_only(there: Peer) -> Non
     assert len(came) == 2
 
 
+class Watched:
+    """A circuit that is open or not, and notes what goes through it."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self.came: list[Outcome] = []
+
+    def guard(self, call: Callable[[], Outcome]) -> Outcome:
+        if self.is_open:
+            return Unknown(Reason.CIRCUIT_OPEN)
+        self.came.append(call())
+        return self.came[-1]
+
+
+def test_a_call_without_a_place_says_nothing_to_the_circuit(there: Peer) -> None:
+    there.behaviour = hang
+    circuit = Watched()
+    way = Port(Target("acme", there.url), limits=replace(QUICK, at_once_max=1, read_s=5.0, total_s=5.0), circuit=circuit)
+    thread = threading.Thread(target=lambda: way.call(ASK, idempotent=False), daemon=True)
+    thread.start()
+    _until(lambda: len(there.requests) == 1)
+    for _ in range(10):
+        assert called(way, idempotent=True) == Unknown(Reason.BULKHEAD_FULL)
+    assert circuit.came == []  # neither a success nor a failure
+    there.close()
+    thread.join(PATIENCE_S)
+    assert [type(one) for one in circuit.came] == [Unknown]
+
+
+def test_an_open_circuit_keeps_no_place(there: Peer) -> None:
+    circuit = Watched()
+    circuit.is_open = True
+    way = Port(Target("acme", there.url), limits=replace(QUICK, at_once_max=1), circuit=circuit)
+    for _ in range(5):
+        assert called(way) == Unknown(Reason.CIRCUIT_OPEN)
+    circuit.is_open = False
+    assert isinstance(called(way), Answered)
+    assert len(there.requests) == 1
+
+
+def test_a_circuit_that_fails_keeps_no_place(there: Peer) -> None:
+    class Faulty:
+        def guard(self, call: Callable[[], Outcome]) -> Outcome:
+            del call
+            raise ZeroDivisionError
+
+    faulty = Port(Target("acme", there.url), limits=replace(QUICK, at_once_max=1), circuit=Faulty())
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            faulty.call(ASK, idempotent=False)
+
+
 def test_a_call_that_was_given_up_gives_its_place_back_when_it_has_ended(there: Peer) -> None:
     there.behaviour = drips(ENDLESS, 0.05)
     way = port(there.url, at_once_max=1, total_s=0.3)

@@ -20,6 +20,7 @@ EXPECTED = {
     "forbidden": 403,
     "wallet_blocked": 403,
     "wallet_excluded": 403,
+    "under_age": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
@@ -28,6 +29,9 @@ EXPECTED = {
     "insufficient_funds": 409,
     "wrong_currency": 409,
     "limit_reached": 409,
+    "payment_method_not_allowed": 409,
+    "payment_refused": 409,
+    "deposit_not_payable": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,
     "idempotency_key_reused": 422,
@@ -35,6 +39,7 @@ EXPECTED = {
     "internal_error": 500,
     "temporarily_unavailable": 503,
     "provider_unavailable": 503,
+    "gateway_unavailable": 503,
 }
 
 

@@ -68,14 +68,19 @@ def test_a_synth_that_works_passes(tmp_path: Path) -> None:
         deploy.finish_synth(program)
 
 
-def test_the_app_is_told_where_the_providers_launch_apis_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_is_told_where_the_providers_and_gateways_apis_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str | Path]] = []
     monkeypatch.setattr(deploy, "Program", lambda command, **_: started.append(command))
     tools = deploy.Tools(tmp_path / "python", tmp_path / "node", tmp_path / "cdk", tmp_path)
-    deploy.synth(tools, deploy.Place(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path), {"swipe": "http://127.0.0.1:1/swipe"})
+    place = deploy.Place(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path)
+    deploy.synth(tools, place, {"swipe": "http://127.0.0.1:1/swipe"}, {"adyen": "http://127.0.0.1:2/adyen"})
     (command,) = started
     context = [command[place + 1] for place, word in enumerate(command) if word == "-c"]
-    assert context == ["stage=sandbox", 'launch-urls={"swipe": "http://127.0.0.1:1/swipe"}']
+    assert context == [
+        "stage=sandbox",
+        'launch-urls={"swipe": "http://127.0.0.1:1/swipe"}',
+        'payment-urls={"adyen": "http://127.0.0.1:2/adyen"}',
+    ]
 
 
 def test_assets_of_earlier_syntheses_are_removed(tmp_path: Path) -> None:

@@ -97,6 +97,10 @@ class House:
             self.seen[self.keys[key]], self.amounts[self.keys[key]] = [], Decimal(amount)
         return {"deposit_id": self.keys[key]}
 
+    def open_payment(self, deposit_id: str) -> dict[str, Any]:
+        payment_id = random_id("pi_") if self.fault == "payments forgotten" else deposit_id.replace("dep_", "pi_")
+        return {"kind": "intent", "payment_id": payment_id}
+
     def deposit(self, deposit_id: str) -> dict[str, Any]:
         if self.late:
             self.late -= 1
@@ -194,6 +198,7 @@ def test_a_deposit_that_takes_its_time_is_waited_for() -> None:
         ("last word wins", "must be reversed"),
         ("other amount", "was credited with"),
         ("keys forgotten", "the same Idempotency-Key opened"),
+        ("payments forgotten", "asked twice, its payment is"),
     ],
 )
 def test_each_way_of_doing_wrong_is_found(fault: str, told: str) -> None:

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sandbox import keys
-from sandbox.provider.launch_server import Desk, Fault, _parts
+from sandbox.faulty_server import Fault, parts
+from sandbox.provider.launch_server import Desk
 
 REAL = {"game_code": "g", "platform": "GPL_DESKTOP", "currency": "EUR", "lang": "en", "user": "pl_1", "token": "t", "country": "MT"}
 
@@ -91,9 +92,9 @@ def test_a_fault_lasts_as_often_as_it_was_ordered_and_at_one_provider(desk: Desk
 
 
 def test_paths_are_told_apart_by_provider() -> None:
-    assert _parts("/hub88/operator/generic/v2/game/url?x=1") == ("hub88", "/operator/generic/v2/game/url")
-    assert _parts("/swipe") == ("swipe", "/")
-    assert _parts("/") == ("", "/")
+    assert parts("/hub88/operator/generic/v2/game/url?x=1") == ("hub88", "/operator/generic/v2/game/url")
+    assert parts("/swipe") == ("swipe", "/")
+    assert parts("/") == ("", "/")
 
 
 def test_addresses_by_provider() -> None:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sandbox import run
+from sandbox.gateway import payment_server
 from sandbox.gateway.__main__ import main as gateway
 from sandbox.journey import Journey
 from sandbox.provider import hub88, launch_server
@@ -89,7 +90,8 @@ def test_each_side_gets_its_half_of_the_keys(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr("sandbox.keys.hand_over", lambda _endpoint, values: handed.update(values))
     (tmp_path / "left-out.json").write_text("[]", encoding="utf-8")
     desk = launch_server.Desk(url="http://127.0.0.1:4567")
-    stack = run._hand_over_keys("http://127.0.0.1:4566", Outputs(), tmp_path, desk)
+    till = payment_server.Desk(url="http://127.0.0.1:4568")
+    stack = run._hand_over_keys("http://127.0.0.1:4566", Outputs(), tmp_path, desk, till)
 
     body = b'{"a":1}'
     public = serialization.load_pem_public_key(handed["arn:Hub88SecretArn"]["public_keys"][0].encode())
@@ -108,9 +110,13 @@ def test_each_side_gets_its_half_of_the_keys(monkeypatch: pytest.MonkeyPatch, tm
     assert len(bytes.fromhex(stack.gateways["adyen"].secret)) == 32
     assert stack.mailbox == "http://127.0.0.1:4566/_ministack/ses/messages"
     assert stack.launch_api == desk.url
+    assert stack.payment_api == till.url
+    for name, arn in run.PAYMENT_SECRETS.items():
+        (key,) = handed[f"arn:{arn}"]["api_keys"]
+        assert key == till.keys[name] != stack.gateways[name].secret
     assert {one.name for one in stack.staff} == {"auditor", "support", "games"}
     told = json.dumps(stack.as_json())
-    assert not any(secret in told for secret in desk.shared.values())
+    assert not any(secret in told for secret in (*desk.shared.values(), *till.keys.values()))
     assert json.dumps(handed["arn:Hub88SecretArn"]["launch_private_key"]) not in told
 
 

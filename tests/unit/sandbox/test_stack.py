@@ -19,6 +19,7 @@ STACK = Stack(
     apis=Apis(f"{HERE}/_aws/execute-api/a/live", f"{HERE}/_aws/execute-api/b/$default", f"{HERE}/_aws/execute-api/c/$default"),
     mailbox=f"{HERE}/_ministack/ses/messages",
     launch_api="http://127.0.0.1:4567",
+    payment_api="http://127.0.0.1:4568",
     providers={
         "hub88": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/hub88", private_key="PEM"),
         "swipe": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/swipe", secret="swiped"),
@@ -53,6 +54,7 @@ def test_the_file_has_the_documented_form(tmp_path: Path) -> None:
             "apis",
             "mailbox",
             "launch_api",
+            "payment_api",
             "providers",
             "gateways",
             "players",
@@ -101,6 +103,7 @@ def test_another_form_is_refused_by_name(path: tuple[str, ...], value: object, c
         ("endpoint",),
         ("mailbox",),
         ("launch_api",),
+        ("payment_api",),
         ("apis", "webhook"),
         ("providers", "hub88", "base_url"),
         ("gateways", "standard", "webhook_url"),

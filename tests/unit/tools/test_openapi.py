@@ -83,6 +83,8 @@ def deployed(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # n
         "LOGIN_GUESSES_PER_SOURCE": "100",
         "LAUNCH_URLS": "{}",
         "PROVIDER_SECRETS": "{}",
+        "PAYMENT_URLS": "{}",
+        "PAYMENT_SECRETS": "{}",
     }.items():
         monkeypatch.setenv(name, value)
     forget()

@@ -36,7 +36,10 @@ class Delivery:
 
 
 class PartlyMalformed(MalformedEvent):
-    """A batch of which some items cannot be understood. The others count all the same: they are in `events`."""
+    """A delivery to be taken in although some or all of it cannot be understood. What counts all the same is in `events`.
+
+    Nothing is gained when its gateway sends it again: it goes to people, by way of the dead letters.
+    """
 
     def __init__(self, events: Sequence["PaymentEvent"], faults: Sequence[str]) -> None:
         super().__init__("; ".join(faults))
@@ -58,6 +61,7 @@ class PaymentOutcome(StrEnum):
     CHARGEBACK_REVERSED = "chargeback_reversed"  # what a chargeback took was given back
     SECOND_CHARGEBACK = "second_chargeback"  # what was given back was taken again
     REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"  # what a refund took has come back: it reached nobody
     SETTLEMENT_FAILED = "settlement_failed"  # credited, but the money never arrived
 
 
@@ -103,6 +107,6 @@ class Dialect(Protocol):
     def parse(self, body: bytes) -> list[PaymentEvent]:
         """Understand a body: the events that it holds, none where it says nothing of a payment.
 
-        Raises PartlyMalformed for a batch of which some items cannot be understood, MalformedEvent for a body of which nothing can,
-        and nothing else, whatever was sent.
+        Raises PartlyMalformed for what is to be taken in although not all of it can be understood, MalformedEvent for a body that
+        is none of this gateway's, and nothing else, whatever was sent.
         """

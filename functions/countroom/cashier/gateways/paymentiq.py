@@ -17,7 +17,7 @@ Decided here, where the protocol leaves it to the operator:
 - A player opens a deposit first, in the house. Its id is the session that the player's browser hands to PaymentIQ's cashier: nobody
   can guess it, and it is worth nothing for another player. In `attributes.deposit_id` it comes back with the money.
 - A transfer with an `originTxId` takes back (negative) what that transaction brought: a chargeback when its `txName` says so, else
-  a refund. A positive one gives back what a withdrawal, or a chargeback, had taken.
+  a refund; each such transfer is a case of its own. A positive one gives back what a withdrawal, or a chargeback, had taken.
 """
 
 import json
@@ -132,11 +132,15 @@ Call: TypeAlias = VerifyUser | Authorize | Transfer | Cancel
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call is answered: success with these fields, or `error`. `alarm`: people have to look, whatever PaymentIQ does."""
+    """What a call is answered: success with these fields, or `error`. `alarm`: people have to look, whatever PaymentIQ does.
+
+    `results` are what became of the deposit by this call (see `apply_event`), for the counts; they do not go over the wire.
+    """
 
     fields: Mapping[str, str | None]
     error: ErrorCode | None = None
     alarm: str = ""
+    results: tuple[str, ...] = ()
 
     @property
     def body(self) -> str:

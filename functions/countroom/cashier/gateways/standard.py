@@ -7,6 +7,8 @@ Signature (standardwebhooks.com, specification 1.0): HMAC-SHA256 over `id.timest
      "data": {"deposit_id", "payment_id", "amount": "10.00", "currency": "EUR", "reason"?: "card_declined", "case_id"?: "cb_1"}}
 
 with the type `payment.` and a PaymentOutcome. `amount` is what the event is about: of a refund or chargeback, what was taken back.
+A gateway that refunds in parts, or can see several chargebacks of one payment, must name each by a `case_id`: without one there is
+one of each kind, and a second is a repeat of it.
 """
 
 import re

@@ -13,6 +13,10 @@ from countroom.cashier.deposits import is_deposit_id
 from countroom.cashier.gateways.dialect import MalformedEvent
 from countroom.times import InvalidInstant, from_iso
 
+BODY_BYTES_MAX: Final = 160 * 1024
+"""Largest webhook that is taken in. Stripe's events about a dispute carry up to 150,000 characters of evidence
+(docs.stripe.com/disputes/api); written in base64, this much still fits into a message of SQS, and into an item of DynamoDB."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9._:|@~+=/-]{1,64}", re.ASCII)
 _REASON: Final = re.compile(r"[A-Za-z0-9_.-]{1,48}", re.ASCII)
 _REASON_UNREADABLE: Final = "other"
@@ -20,9 +24,9 @@ _SECONDS_END: Final = 1 << 38  # in the year 10680, which every store here can s
 
 
 def read_object(body: bytes) -> Mapping[str, object]:
-    """Read a JSON object as `strict_json` does. Raises MalformedEvent."""
+    """Read a JSON object of at most BODY_BYTES_MAX bytes as `strict_json` does. Raises MalformedEvent."""
     try:
-        found = strict_json.read(body)
+        found = strict_json.read(body, BODY_BYTES_MAX)
     except strict_json.NotJson as error:
         raise MalformedEvent("the body is not well-formed JSON") from error
     return as_object(found, "the body")
