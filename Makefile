@@ -49,8 +49,8 @@ fuzz: setup ## mutated payment webhooks: defined answers only, nothing moves uns
 audit: setup ## prove every balance of the running sandbox (TABLE=name: of a table in AWS, with your credentials)
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.audit $(if $(TABLE),--table $(TABLE)) $(if $(ANCHORS),--anchors $(ANCHORS)) $(if $(KEEP),--anchors-out $(KEEP))
 
-redrive: setup ## payment events played in again: shows the dead letters (DO=1: back to the queue; EVENT=gateway/id: a kept webhook; FROM=stage in AWS)
-	@PYTHONPATH=functions:. $(VENV)/python -m tools.redrive $(if $(FROM),--stage $(FROM)) $(if $(EVENT),--event $(EVENT)) $(if $(MOST),--most $(MOST)) $(if $(DO),--do)
+redrive: setup ## payment events played in again: shows the dead letters (DO=1: back to the queue; EVENT=gateway/id: a kept webhook; DISMISS=message REASON="…": settled by people; FROM=stage in AWS)
+	@PYTHONPATH=functions:. $(VENV)/python -m tools.redrive $(if $(FROM),--stage $(FROM)) $(if $(EVENT),--event $(EVENT)) $(if $(DISMISS),--dismiss $(DISMISS) --reason "$$REASON") $(if $(MOST),--most $(MOST)) $(if $(DO),--do)
 
 mutate: setup ## break the pure rules on purpose and count how often the tests notice
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.mutation

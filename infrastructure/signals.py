@@ -62,7 +62,7 @@ def of_cashier(gateways: Sequence[str]) -> list[Signal]:
         _of_check("SettlementUnreadable", "A settlement file has lines that cannot be read.", "settlement-file"),
         _of_check("SettlementFileMissing", "There is no settlement file for a day with deposits.", "settlement-file"),
         _of_check("SettlementIncomplete", "Settlement files could not be compared to the end.", "settlement-failed"),
-        _of_check("DepositsPendingTooLong", "Deposits are pending for more than a day.", "deposits-pending"),
+        *(_of_pending(gateway) for gateway in (*gateways, "paymentiq")),
         *_of_paymentiq(),
     ]
     for gateway in gateways:
@@ -72,6 +72,11 @@ def of_cashier(gateways: Sequence[str]) -> list[Signal]:
 
 def _of_check(metric: str, means: str, runbook: str) -> Signal:
     return Signal(metric, "settlement-check", 1, 60, means, runbook)
+
+
+def _of_pending(gateway: str) -> Signal:
+    means, under = f"{gateway} has been processing payments for more than a day.", {"gateway": gateway}
+    return Signal("DepositsPendingTooLong", "settlement-check", 1, 60, means, "deposits-pending", under=under)
 
 
 def of_payments(gateways: Sequence[str]) -> list[Signal]:

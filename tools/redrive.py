@@ -6,6 +6,10 @@ Without --event, the messages of the payment queue's dead-letter queue go back t
 dead letters, so that one may be there twice and none is lost. With --event, a webhook that was kept is put into the queue as it
 came. Repeats are harmless: what was applied before is met by its record. Without --stage it is the running sandbox, else a stage in
 AWS, with the credentials of whoever calls; never both.
+
+With --dismiss, one dead letter that people have settled otherwise is taken away for good, by the id of its message and with a
+reason. One line says so, to be kept with whatever settled it: nothing else keeps the reason. The webhook itself stays kept for its
+30 days.
 """
 
 import argparse
@@ -22,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from countroom.cashier.inbox import Inbox, InboxUnavailable, MalformedMessage, from_message
 from countroom.cashier.raw_events import RawEvents, RawEventsUnavailable
+from countroom.clock import system_clock
 from countroom.times import to_iso
 from sandbox import aws as sandbox_aws
 from sandbox.environment import forget_credentials
@@ -35,6 +40,9 @@ MOST: Final = 100
 MOST_MAX: Final = 10_000
 LOOK_SECONDS: Final = 60
 """So long nobody else sees a message that was looked at; then it is among the dead letters again, as it was."""
+
+REASON_MIN: Final = 8
+REASON_MAX: Final = 300
 
 _BATCH: Final = 10
 _EMPTY_ANSWERS_MAX: Final = 3  # SQS asks some of its servers at a time: one empty answer does not mean an empty queue
@@ -67,6 +75,14 @@ class Letter:
     receives: str
 
 
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """Which dead letter is to go, by the id of its message, and why."""
+
+    message_id: str
+    reason: str
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     asked = _parser().parse_args(arguments)
@@ -74,10 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("--region and --profile go with --stage; the sandbox has its own.", file=sys.stderr)
         return NOT_TRIED
     try:
+        dismissal = _dismissal(asked)
         place = in_aws(asked.stage, asked.region, asked.profile) if asked.stage else in_sandbox(asked.stack)
         if asked.event:
             return play_in(place, asked.event, do=asked.do)
-        return redrive(place, max(1, min(asked.most, MOST_MAX)), do=asked.do)
+        most = max(1, min(asked.most, MOST_MAX))
+        return dismiss(place, dismissal, most, do=asked.do) if dismissal else redrive(place, most, do=asked.do)
     except (NotTriedError, StackFileError, NotLoopbackError) as error:
         print(error, file=sys.stderr)
     except ClientError as error:
@@ -92,7 +110,7 @@ def redrive(place: Place, most: int, *, do: bool) -> int:
     seen = failed = 0
     for letter in dead_letters(place, most):
         seen += 1
-        said = f"{_about(letter)}  received {letter.receives} times"
+        said = _line(letter)
         if not do:
             print(said)
             continue
@@ -153,12 +171,49 @@ def play_in(place: Place, event: str, *, do: bool) -> int:
     return DONE
 
 
+def dismiss(place: Place, asked: Dismissal, most: int, *, do: bool) -> int:
+    """Show one dead letter, and with `do` take it away for good. Raises NotTriedError where it is not among the first `most`."""
+    letter = next((one for one in dead_letters(place, most) if one.message_id == asked.message_id), None)
+    if letter is None:
+        raise NotTriedError(
+            f"No such message among the dead letters that were looked at, {most} at most. In {LOOK_SECONDS} s, try again."
+        )
+    if not do:
+        print(f"{_line(letter)}\nNothing was changed: say --do (make: DO=1) to dismiss it. Redriving would try it again.")
+        return DONE
+    try:
+        place.sqs.delete_message(QueueUrl=place.dead_letters, ReceiptHandle=letter.handle)
+    except (BotoCoreError, ClientError) as error:
+        print(f"{_line(letter)}  PERHAPS NOT DISMISSED ({type(error).__name__}): look again in {LOOK_SECONDS} s", file=sys.stderr)
+        return NOT_ALL
+    print(f"{to_iso(system_clock())}  {_line(letter)}  DISMISSED: {asked.reason}")
+    return DONE
+
+
+def _dismissal(asked: argparse.Namespace) -> Dismissal | None:
+    """Read what is to be dismissed. Raises NotTriedError."""
+    reason = asked.reason.strip()
+    if not asked.dismiss:
+        if reason:
+            raise NotTriedError("--reason goes with --dismiss.")
+        return None
+    if asked.event:
+        raise NotTriedError("--dismiss and --event are two things: say one of them.")
+    if not REASON_MIN <= len(reason) <= REASON_MAX or not reason.isprintable():
+        raise NotTriedError(f"Say with --reason, in one line of {REASON_MIN} to {REASON_MAX} characters, how it was settled.")
+    return Dismissal(asked.dismiss, reason)
+
+
+def _line(letter: Letter) -> str:
+    return f"{letter.message_id}  {_about(letter)}  received {letter.receives} times"
+
+
 def _about(letter: Letter) -> str:
-    """Name a message by what it carries, never by what that says."""
+    """Say what a message carries, never what that says."""
     try:
         received = from_message(letter.body)
     except MalformedMessage:
-        return f"message {letter.message_id}, which no intake has written"
+        return "a message that no intake has written"
     return f"{received.gateway} {received.event_id}  came {to_iso(received.received_at_ms)}"
 
 
@@ -179,6 +234,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--region", help="the stage's region (default: that of your AWS settings)")
     parser.add_argument("--profile", help="the profile of your AWS settings to use")
     parser.add_argument("--event", default="", help="<gateway>/<event id> of a webhook that was kept, instead of the dead letters")
+    parser.add_argument("--dismiss", default="", help="the id of one message among the dead letters, to be taken away for good")
+    parser.add_argument("--reason", default="", help="how what it was about was settled; needed to dismiss it")
     parser.add_argument("--most", type=int, default=MOST, help=f"at most so many dead letters (default {MOST}, up to {MOST_MAX})")
     parser.add_argument("--do", action="store_true", help="do it; without this, only show")
     return parser

@@ -1,16 +1,16 @@
-"""The comparison with the gateways' settlement files, and the look for deposits that are stuck: every hour, by a schedule.
+"""The comparison with the gateways' settlement files, and the look for deposits that are overdue: every hour, by a schedule.
 
 Event ``{}`` compares every file that is new; ``{"gateway": "adyen", "day": "2026-01-31"}`` compares that one, again if need be. The
 answer, the log and the counts say what came of it; the report itself lies in the bucket of the files.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any, Final
 
-from countroom.cashier import terms
+from countroom.cashier import overdue, terms
 from countroom.cashier.gateways import DIALECTS
 from countroom.cashier.reconciler import Compared, OutOfTime, Reconciler
 from countroom.cashier.settlement import Difference
@@ -81,35 +81,61 @@ def read_order(event: Mapping[str, Any]) -> Order | None:
 
 def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
     order = read_order(event)
-
-    def out_of_time() -> bool:
-        left: int = context.get_remaining_time_in_millis()
-        return left < LEFT_MS_MIN
-
-    try:
-        return _check(order, out_of_time)
-    except Exception as error:  # noqa: BLE001 - the outermost edge: a caller learns that it failed, operators get the log line
-        telemetry.count("SettlementIncomplete")
-        telemetry.logger.error("settlement check failed", failure=telemetry.describe(error))
-        raise CheckFailed("The check could not be completed; its log says why.") from None
+    run = _Run(order.day if order else None, context.get_remaining_time_in_millis)
+    late = run.through([order.gateway] if order else GATEWAYS)
+    if late and not order:
+        late = run.through(late)  # with what the others have left over
+    telemetry.count("SettlementIncomplete", int(run.failed or bool(late)))
+    if run.failed:
+        raise CheckFailed("The check could not be completed; its log says why.")
+    return {"complete": not late, "reports": run.reports}
 
 
-def _check(order: Order | None, out_of_time: Callable[[], bool]) -> dict[str, Any]:
-    store, shelf = _parts()
-    reconciler = Reconciler(store, shelf, system_clock, out_of_time)
-    answer: dict[str, Any] = {"complete": True, "reports": []}
-    try:
-        if order:
-            answer["reports"].append(_compare(reconciler, order.gateway, order.day))
-        for gateway in () if order else GATEWAYS:
-            for day in reconciler.due(gateway):
-                answer["reports"].append(_compare(reconciler, gateway, day))
-            _look_for_more(reconciler, gateway)
-    except OutOfTime:
-        answer["complete"] = False
-        telemetry.logger.error("settlement check out of time", reports=len(answer["reports"]))
-    telemetry.count("SettlementIncomplete", int(not answer["complete"]))
-    return answer
+class _Run:
+    """One invocation: what it was asked for, how long it still has, and what came of it."""
+
+    def __init__(self, day: date | None, left_ms: Callable[[], int]) -> None:
+        self._day = day
+        self._left_ms = left_ms
+        self._looked: set[str] = set()
+        self.reports: list[dict[str, Any]] = []
+        self.failed = False
+
+    def through(self, gateways: Sequence[str]) -> list[str]:
+        """Check these gateways, each with its share of the time, and give those whose share was too small.
+
+        So what one gateway's files need, or break, is not taken from the others.
+        """
+        late: list[str] = []
+        for number, gateway in enumerate(gateways):
+            try:
+                self._check(gateway, self._share(len(gateways) - number))
+            except OutOfTime:
+                late.append(gateway)
+                telemetry.logger.error("settlement check out of time", gateway=gateway, reports=len(self.reports))
+            except Exception as error:  # noqa: BLE001 - the outermost edge: a caller learns that it failed, operators the rest
+                self.failed = True
+                telemetry.logger.error("settlement check failed", gateway=gateway, failure=telemetry.describe(error))
+        return late
+
+    def _share(self, gateways: int) -> Callable[[], bool]:
+        left_ms = self._left_ms()
+        end_ms = max(LEFT_MS_MIN, left_ms - (left_ms - LEFT_MS_MIN) // gateways)
+        return lambda: self._left_ms() < end_ms
+
+    def _check(self, gateway: str, out_of_time: Callable[[], bool]) -> None:
+        """Compare the one file that is asked for; else look for what is missing or overdue, and compare all that is due."""
+        store, shelf = _parts()
+        reconciler = Reconciler(store, shelf, system_clock, out_of_time)
+        if self._day is not None:
+            self.reports.append(_compare(reconciler, gateway, self._day))
+            return
+        if gateway not in self._looked:
+            _look_for_files(reconciler, gateway)
+            _look_for_overdue(store, reconciler, gateway)
+            self._looked.add(gateway)
+        for day in reconciler.due(gateway):
+            self.reports.append(_compare(reconciler, gateway, day))
 
 
 def _compare(reconciler: Reconciler, gateway: str, day: date) -> dict[str, Any]:
@@ -124,14 +150,21 @@ def _compare(reconciler: Reconciler, gateway: str, day: date) -> dict[str, Any]:
     return said
 
 
-def _look_for_more(reconciler: Reconciler, gateway: str) -> None:
-    missing, pending = reconciler.file_missing(gateway), reconciler.pending_too_long(gateway)
+def _look_for_files(reconciler: Reconciler, gateway: str) -> None:
+    missing = reconciler.file_missing(gateway)
     telemetry.count("SettlementFileMissing", int(missing))
-    telemetry.count("DepositsPendingTooLong", len(pending))
     if missing:
         telemetry.logger.warning("settlement file missing", gateway=gateway)
-    for deposit_id in pending[:SHOWN_MAX]:
+
+
+def _look_for_overdue(store: CashierStore, reconciler: Reconciler, gateway: str) -> None:
+    found = overdue.look(store, gateway, system_clock(), reconciler.check_time)
+    telemetry.count("DepositsPendingTooLong", len(found.waiting), dimensions={"gateway": gateway})
+    telemetry.count("DepositsExpired", len(found.expired), dimensions={"gateway": gateway})
+    for deposit_id in found.waiting[:SHOWN_MAX]:
         telemetry.logger.warning("deposit pending too long", gateway=gateway, deposit_id=deposit_id)
+    if found.expired:
+        telemetry.logger.info("deposits expired", gateway=gateway, deposits=len(found.expired), left=found.left)
 
 
 handler: Final = telemetry.observed(_serve)

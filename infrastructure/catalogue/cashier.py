@@ -117,7 +117,7 @@ class CashierFunctions:
         )
 
     def settlement_check(self) -> FunctionSpec:
-        """Describe what compares deposits with the gateways' settlement files. It can change no deposit and no file."""
+        """Describe what compares deposits with the gateways' settlement files. It can end a deposit and move no money."""
         shared, state = self.shared, self.shared.state
         bucket, under = state.settlements, (SETTLEMENT_FILES, SETTLEMENT_REPORTS)
         return FunctionSpec(
@@ -125,7 +125,7 @@ class CashierFunctions:
             handler="settlement_check",
             environment={"CASHIER_TABLE": state.cashier.table_name, "SETTLEMENT_BUCKET": bucket.bucket_name},
             permissions=[
-                on_table(state.cashier, Use.READ),
+                on_table(state.cashier, Use.READ, Use.UPDATE),
                 on_index(state.cashier, SETTLEMENT_INDEX),
                 shared.through_tables(),
                 *in_bucket(state.settlements_arn, lists=under, reads=SETTLEMENT_FILES, writes=SETTLEMENT_REPORTS),

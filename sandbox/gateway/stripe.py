@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sandbox.gateway import answers
 from sandbox.gateway.lives import UNTOUCHED, Step
-from sandbox.gateway.table import Event, Opening, Payment, minor_units, random_id
+from sandbox.gateway.table import Event, Opening, Payment, derived_id, minor_units, random_id
 from sandbox.provider.line import Message, Verdict
 from sandbox.stack import Gateway
 from sandbox.wire import Answer
@@ -25,8 +25,9 @@ INTENTS: Final = {
 DISPUTES: Final = {
     Step.CHARGEBACK: ("charge.dispute.funds_withdrawn", "needs_response"),
     Step.CHARGEBACK_REVERSED: ("charge.dispute.funds_reinstated", "won"),
+    Step.SECOND_CHARGEBACK: ("charge.dispute.funds_withdrawn", "lost"),
 }
-"""The same for disputes: what counts is that money moved, not that somebody complained."""
+"""The same for disputes: what counts is that money moved, not that somebody complained. In the order of a dispute's life."""
 
 
 def sign(secret: str, timestamp: int, body: bytes) -> str:
@@ -36,9 +37,8 @@ def sign(secret: str, timestamp: int, body: bytes) -> str:
 
 
 def event_json(payment: Payment, event: Event) -> dict[str, Any]:
-    """Build an event about a payment intent, its charge, or a dispute over that charge."""
-    kind, found = _object(payment, event.step)
-    grown = {"previous_attributes": {"amount_refunded": 0, "refunded": False}} if event.step is Step.REFUNDED else {}
+    """Build an event about a payment intent, a refund of its charge, or a dispute over that charge."""
+    kind, found = _object(payment, event)
     return {
         "id": event.event_id,
         "object": "event",
@@ -48,28 +48,46 @@ def event_json(payment: Payment, event: Event) -> dict[str, Any]:
         "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None},
         "type": kind,
-        "data": {"object": found} | grown,
+        "data": {"object": found},
     }
 
 
-def _object(payment: Payment, step: Step) -> tuple[str, dict[str, Any]]:
-    amount = minor_units(payment.amount, payment.currency)
-    metadata = {"deposit_id": payment.deposit_id}
-    charge = payment.payment_id.replace("pi_", "ch_", 1)
+def _object(payment: Payment, event: Event) -> tuple[str, dict[str, Any]]:
+    step, amount = event.step, minor_units(payment.amount, payment.currency)
+    said: dict[str, Any] = {"amount": amount, "metadata": {}}
     if step in INTENTS:
-        kind, status = INTENTS[step]
-        intent = _named(payment, payment.payment_id, "payment_intent") | {"amount": amount, "status": status, "metadata": metadata}
-        intent["amount_received"] = amount if step is Step.SUCCEEDED else 0
+        kind, said["status"] = INTENTS[step]
+        said |= {"metadata": {"deposit_id": payment.deposit_id}, "amount_received": amount if step is Step.SUCCEEDED else 0}
         if step is Step.FAILED:
-            intent["last_payment_error"] = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds"}
-        return kind, intent
+            said["last_payment_error"] = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds"}
+        return kind, _named(payment, payment.payment_id, "payment_intent") | said
+    said |= {"charge": payment.payment_id.replace("pi_", "ch_", 1), "payment_intent": payment.payment_id}
     if step is Step.REFUNDED:
-        said = {"amount": amount, "amount_refunded": amount, "refunded": True, "payment_intent": payment.payment_id}
-        return "charge.refunded", _named(payment, charge, "charge") | said | {"metadata": metadata}
+        said |= {
+            "status": "succeeded",
+            "balance_transaction": derived_id("txn_", payment.payment_id, event.event_id),
+            "reason": None,
+        }
+        return "refund.created", _named(payment, derived_id("re_", payment.payment_id, event.event_id), "refund") | said
     kind, status = DISPUTES[step]
-    dispute = _named(payment, payment.payment_id.replace("pi_", "du_", 1), "dispute")  # one dispute a payment
-    said = {"amount": amount, "charge": charge, "payment_intent": payment.payment_id, "reason": "fraudulent", "status": status}
-    return kind, dispute | said | {"metadata": {}}
+    said |= {"reason": "fraudulent", "status": status, "balance_transactions": _moved(payment, event, amount)}
+    return kind, _named(payment, payment.payment_id.replace("pi_", "du_", 1), "dispute") | said  # one dispute a payment
+
+
+def _moved(payment: Payment, event: Event, amount: int) -> list[dict[str, Any]]:
+    """List what the dispute has moved up to this event, the newest first."""
+    steps = list(DISPUTES)
+    moved = [
+        _named(payment, derived_id("txn_", payment.payment_id, step), "balance_transaction")
+        | {
+            "amount": amount if step is Step.CHARGEBACK_REVERSED else -amount,
+            "created": int(event.at_seconds) - steps.index(event.step) + place,
+            "exchange_rate": None,
+            "type": "adjustment",
+        }
+        for place, step in enumerate(steps[: steps.index(event.step) + 1])
+    ]
+    return moved[::-1]
 
 
 def _named(payment: Payment, name: str, kind: str) -> dict[str, Any]:

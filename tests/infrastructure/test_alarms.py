@@ -195,7 +195,10 @@ def test_refused_and_throttled_logins_are_added_up(aws_stage: Templates) -> None
         ("DepositFailed", "paymentiq", {"gateway": "paymentiq"}),
         ("DepositReversed", "paymentiq", {"gateway": "paymentiq"}),
         ("DepositPaidAgain", "paymentiq", {"gateway": "paymentiq"}),
-        ("DepositsPendingTooLong", "settlement-check", {}),
+        *(
+            ("DepositsPendingTooLong", "settlement-check", {"gateway": gateway})
+            for gateway in ("standard", "stripe", "adyen", "paymentiq")
+        ),
         ("SettlementFileMissing", "settlement-check", {}),
         ("SettlementIncomplete", "settlement-check", {}),
     ],
@@ -208,6 +211,11 @@ def test_every_difference_with_a_gateway_is_watched(every_stage: Templates) -> N
     watching = {name for name, dimensions in watched(every_stage) if dimensions == {"service": "settlement-check"}}
     assert set(settlement_check.COUNTS) == set(Difference)
     assert set(settlement_check.COUNTS.values()) <= watching
+
+
+def test_whatever_gateway_is_looked_at_for_what_is_pending_is_watched(every_stage: Templates) -> None:
+    watching = {dimensions["gateway"] for name, dimensions in watched(every_stage) if name == "DepositsPendingTooLong"}
+    assert watching == set(settlement_check.GATEWAYS)
 
 
 def test_every_gateway_that_sends_webhooks_is_watched(every_stage: Templates) -> None:

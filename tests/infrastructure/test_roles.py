@@ -221,16 +221,16 @@ def test_who_takes_in_webhooks_can_add_raw_events_and_read_or_change_nothing(eve
     assert used == {"dynamodb:PutItem"}
 
 
-def test_deposits_are_changed_by_who_credits_them_alone(every_stage: Templates) -> None:
+def test_deposits_are_changed_by_who_credits_or_ends_them_alone(every_stage: Templates) -> None:
     assert table_uses(every_stage, "Cashier") == {
         "deposits": {READ, PUT},
         "payment_worker": {READ, PUT, UPDATE},
         "paymentiq": {READ, PUT, UPDATE},
-        "settlement_check": {READ},
+        "settlement_check": {READ, UPDATE},
     }
 
 
-def test_the_settlement_check_reads_files_writes_reports_and_can_do_nothing_else(every_stage: Templates) -> None:
+def test_the_settlement_check_reads_files_writes_reports_and_ends_deposits_and_can_do_nothing_else(every_stage: Templates) -> None:
     (check,) = [one for one in every_stage.functions().values() if handler_of(one) == "settlement_check"]
     uses = {}
     for statement in statements_of(every_stage, role_of(check)):
@@ -243,7 +243,7 @@ def test_the_settlement_check_reads_files_writes_reports_and_can_do_nothing_else
         "s3:PutObject": ([shelf.REPORTS], None),
     }
     used = {action for action in actions_at(every_stage, check) if action.startswith("dynamodb:")}
-    assert used == {"dynamodb:GetItem", "dynamodb:Query"}
+    assert used == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}
     others = [one for one in every_stage.functions().values() if one is not check]
     assert not any(action.startswith("s3:") for one in others for action in actions_at(every_stage, one))
 

@@ -73,6 +73,9 @@ CAUSES: Final[Mapping[Booking, str]] = MappingProxyType(
 
 FURTHER_PAYMENT: Final = "gateway.further_payment"
 SETTLED: Final = "gateway.settled"
+NOT_COMPLETED: Final = "house.not_completed"
+"""Why the house closes a deposit of which nothing was heard (see `overdue`)."""
+
 NOTED: Final = "_noted"
 """What a cause ends in whose money has not moved yet."""
 

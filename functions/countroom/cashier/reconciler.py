@@ -1,11 +1,10 @@
-"""Which settlement files are to be compared, and the comparison of one; and which deposits have been pending for too long."""
+"""Which settlement files are to be compared, and the comparison of one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from countroom.cashier.deposits import DepositStatus
 from countroom.cashier.settlement import DAY_MS, EDGE_MS, Booked, Comparison, Difference, Finding, Report, booked_of
 from countroom.cashier.settlement_file import FileRefused, Line, read_file
 from countroom.cashier.settlement_shelf import FileTooLarge, Shelf, day_start_ms, report_text
@@ -21,8 +20,6 @@ CATCH_UP_DAYS: Final = 8
 FILE_DUE_MS: Final = 36 * 60 * 60 * 1000
 """How long after its day has ended a file may take to come."""
 
-PENDING_MS: Final = DAY_MS
-PENDING_LOOKBACK_MS: Final = 7 * DAY_MS
 _CREATED_BEFORE_CREDIT_MS: Final = 2 * DAY_MS
 
 
@@ -80,14 +77,14 @@ class Reconciler:
         start_ms = day_start_ms(day)
         comparison = Comparison(start_ms, lambda line: self._look_up(gateway, line))
         for deposit in self._store.created_between(gateway, start_ms - LOOKBACK_DAYS * DAY_MS, start_ms + DAY_MS):
-            self._check_time()
+            self.check_time()
             comparison.expect(booked_of(deposit))
         for carried in self._shelf.carried(gateway, day - timedelta(days=1)):
-            self._check_time()
+            self.check_time()
             found = [one for one in self._booked(gateway, carried.deposit_id) if one.record == carried.record]
             comparison.expect(found, carried=True)
         for line in read_file(self._shelf.open_file(gateway, day)):
-            self._check_time()
+            self.check_time()
             comparison.read(line)
         return comparison.finish()
 
@@ -98,20 +95,10 @@ class Reconciler:
             return False
         start_ms = day_start_ms(day)
         for deposit in self._store.created_between(gateway, start_ms - _CREATED_BEFORE_CREDIT_MS, start_ms + DAY_MS):
-            self._check_time()
+            self.check_time()
             if any(start_ms <= booked.at_ms < start_ms + DAY_MS for booked in booked_of(deposit)):
                 return True
         return False
-
-    def pending_too_long(self, gateway: str) -> list[str]:
-        """Give the deposits whose payment the gateway has been processing for longer than PENDING_MS, of the last few days."""
-        now_ms = self._clock()
-        found: list[str] = []
-        for deposit in self._store.created_between(gateway, now_ms - PENDING_LOOKBACK_MS, now_ms - PENDING_MS):
-            self._check_time()
-            if deposit.status is DepositStatus.PENDING:
-                found.append(deposit.deposit_id)
-        return found
 
     def _look_up(self, gateway: str, line: Line) -> list[Booked]:
         deposit_id = line.deposit_id or self._store.paid_by(gateway, line.payment_id)
@@ -121,7 +108,8 @@ class Reconciler:
         deposit = self._store.get(deposit_id)
         return list(booked_of(deposit)) if deposit is not None and deposit.gateway == gateway else []
 
-    def _check_time(self) -> None:
+    def check_time(self) -> None:
+        """Raise OutOfTime once the caller's time is up."""
         if self._out_of_time():
             raise OutOfTime("no time is left")
 

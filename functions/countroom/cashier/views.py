@@ -7,7 +7,7 @@ from typing import Final
 from countroom import money
 from countroom.cashier.deposits import STATUS_TEXT, Booking, Change, Deposit, reference
 from countroom.cashier.gates import Choice
-from countroom.cashier.life import CAUSES, FURTHER_PAYMENT, NOTED, SETTLED
+from countroom.cashier.life import CAUSES, FURTHER_PAYMENT, NOT_COMPLETED, NOTED, SETTLED
 from countroom.cashier.terms import METHOD_TEXT
 from countroom.ledger.movements import Reference
 from countroom.ledger.records import public_id_of
@@ -32,10 +32,12 @@ _WORDS: Final = MappingProxyType(
         CAUSES[Booking.CHARGEBACK_REVERSED]
         + NOTED: "The end of a chargeback was announced. It is applied as soon as the chargeback is.",
         CAUSES[Booking.SECOND_CHARGEBACK] + NOTED: "A second chargeback was announced. It is applied after what comes before it.",
+        NOT_COMPLETED: "We heard nothing of this payment for a day, so we closed the deposit. If you have paid, the money is added"
+        " when it arrives.",
         SETTLED + NOTED: "The payment service says that the payment is settled.",
     }
 )
-"""What a cause says in plain words; what moves no money is said by its state."""
+"""What a cause says in plain words; of others the state says enough."""
 
 _TELLABLE: Final = frozenset(
     {

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import permutations
 from random import Random
 
 import pytest
@@ -17,13 +18,14 @@ import time_machine
 
 from countroom.cashier.gateways import DIALECTS
 from countroom.cashier.gateways.dialect import Delivery, DeliveryStale, PaymentOutcome, SignatureInvalid
-from sandbox.gateway.lives import Step
+from sandbox.gateway.lives import Step, lives_of
 from sandbox.gateway.standard import SPEAKER as STANDARD
 from sandbox.gateway.stripe import SPEAKER as STRIPE
 from sandbox.gateway.table import Event, Payment, Speaker
 from sandbox.stack import Gateway
 from tests.unit.cashier import stripe_wire
-from tests.unit.cashier.support import DEPOSIT_ID, OLD_SECRET, SECRET, body_of, nanos, signed_headers
+from tests.unit.cashier.memory import Office
+from tests.unit.cashier.support import DEPOSIT_ID, OLD_SECRET, SECRET, body_of, deposit_of, nanos, signed_headers
 from tests.unit.clock import START_MS
 
 START_S = START_MS // 1000
@@ -137,6 +139,41 @@ def test_stripes_library_reads_the_sandboxes_event_as_the_house_does() -> None:
     assert (read.type, read.id) == ("payment_intent.succeeded", told.event_id)
     assert (intent["id"], intent["metadata"]["deposit_id"]) == (told.payment.payment_id, told.deposit_id)
     assert (told.outcome, told.payment.amount, intent["amount_received"]) == (PaymentOutcome.SUCCEEDED, nanos("12.34"), 1234)
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "outcome"),
+    [
+        (Step.REFUNDED, "refund.created", PaymentOutcome.REFUNDED),
+        (Step.CHARGEBACK, "charge.dispute.funds_withdrawn", PaymentOutcome.CHARGEBACK),
+        (Step.CHARGEBACK_REVERSED, "charge.dispute.funds_reinstated", PaymentOutcome.CHARGEBACK_REVERSED),
+        (Step.SECOND_CHARGEBACK, "charge.dispute.funds_withdrawn", PaymentOutcome.SECOND_CHARGEBACK),
+    ],
+)
+def test_stripes_library_reads_refunds_and_disputes_as_the_house_does(step: Step, kind: str, outcome: PaymentOutcome) -> None:
+    message = STRIPE.tell(Gateway("http://127.0.0.1:1/x", stripe_wire.SECRET), PAYMENT, event_of(step))
+    read = stripe.Webhook.construct_event(message.body or b"", message.headers["Stripe-Signature"], stripe_wire.SECRET)
+    told = {one.outcome: one for one in DIALECTS["stripe"].parse(message.body or b"")}[outcome]
+    subject = read["data"]["object"]
+    assert isinstance(subject, stripe.Refund if step is Step.REFUNDED else stripe.Dispute)
+    assert (read.type, subject["id"], subject["payment_intent"]) == (kind, told.case_id, told.payment.payment_id)
+    assert (told.payment.amount, subject["amount"]) == (nanos("12.34"), 1234)
+
+
+@pytest.mark.parametrize("digits", lives_of(STRIPE.steps))
+def test_each_life_that_the_sandboxes_stripe_speaks_of_ends_as_it_says_in_every_order(digits: int) -> None:
+    life = lives_of(STRIPE.steps)[digits]
+    bodies = [
+        STRIPE.tell(
+            Gateway("http://127.0.0.1:1/x", stripe_wire.SECRET), PAYMENT, Event(step, f"evt_{at}", START_S + at, START_S)
+        ).body
+        for at, step in enumerate(life.steps if life.genuine else ())
+    ]
+    for order in permutations(bodies):
+        office = Office(deposit_of("12.34"))
+        for body in (*order, *order):
+            office.take(*DIALECTS["stripe"].parse(body or b""))
+        assert (office.deposit.status, office.cash) == (life.ends(STRIPE.untouched), nanos("12.34") if life.credited else 0)
 
 
 def test_the_package_reads_the_sandboxes_event_as_the_house_does() -> None:

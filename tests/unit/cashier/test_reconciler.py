@@ -120,7 +120,8 @@ def house(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:  # noq
 def counts(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     found: dict[str, int] = {}
 
-    def count(name: str, value: int = 1) -> None:
+    def count(name: str, value: int = 1, dimensions: dict[str, str] | None = None) -> None:
+        name = ":".join((name, *(dimensions or {}).values()))
         found[name] = found.get(name, 0) + value
 
     monkeypatch.setattr(telemetry, "count", count)
@@ -292,14 +293,35 @@ def test_a_missing_file_is_missed_only_where_something_was_credited(house: House
     assert not house.reconciler.file_missing("standard")
 
 
-def test_deposits_that_are_pending_for_more_than_a_day_are_counted(house: House, counts: dict[str, int]) -> None:
+def test_deposits_that_are_pending_for_more_than_a_day_are_counted_by_gateway(house: House, counts: dict[str, int]) -> None:
     now = house.clock()
     for number, hours in enumerate((23, 25, 24 * 6, 24 * 8)):
         house.deposit(number, at=now - hours * HOUR, booking=None, status=DepositStatus.PENDING)
+    house.deposit(5, at=now - 30 * HOUR, booking=None, status=DepositStatus.PENDING, gateway="stripe")
     house.deposit(9, at=now - 30 * HOUR, booking=None, status=DepositStatus.FAILED)
     check()
-    assert counts["DepositsPendingTooLong"] == 2
-    assert sorted(house.reconciler.pending_too_long("standard")) == sorted([deposit_id(1), deposit_id(2)])
+    found = {name: value for name, value in counts.items() if name.startswith("DepositsPendingTooLong")}
+    assert found == {f"DepositsPendingTooLong:{name}": 0 for name in settlement_check.GATEWAYS} | {
+        "DepositsPendingTooLong:standard": 2,
+        "DepositsPendingTooLong:stripe": 1,
+    }
+    assert {house.store.get(deposit_id(number)).status for number in (1, 2, 5)} == {DepositStatus.PENDING}  # type: ignore[union-attr]
+
+
+def test_what_nobody_completed_for_a_day_is_closed_and_nobody_is_called(house: House, counts: dict[str, int]) -> None:
+    now = house.clock()
+    for number, (hours, status) in enumerate(
+        ((23, DepositStatus.CREATED), (25, DepositStatus.CREATED), (24 * 6, DepositStatus.REQUIRES_ACTION))
+    ):
+        house.deposit(number, at=now - hours * HOUR, booking=None, status=status)
+    check()
+    assert counts["DepositsExpired:standard"] == 2
+    assert counts["DepositsPendingTooLong:standard"] == 0
+    kept = [house.store.get(deposit_id(number)) for number in range(3)]
+    assert [one and one.status for one in kept] == [DepositStatus.CREATED, DepositStatus.EXPIRED, DepositStatus.EXPIRED]
+    check()
+    assert counts["DepositsExpired:standard"] == 2
+    assert [house.store.get(deposit_id(number)) for number in range(3)] == kept
 
 
 def test_out_of_time_it_says_that_it_is_incomplete_and_keeps_nothing_half_done(house: House, counts: dict[str, int]) -> None:
@@ -329,7 +351,7 @@ def test_what_one_gateways_files_need_or_break_is_not_taken_from_the_others(
             if trouble == "broken":
                 raise ShelfUnavailable("a report could not be read")
             context.left_ms -= 1_000
-            self._check_time()
+            self.check_time()
         return compare(self, gateway, day)
 
     monkeypatch.setattr(Reconciler, "_compare", troubled)
@@ -354,7 +376,7 @@ def test_a_gateway_that_needs_more_than_its_share_has_what_the_others_leave(
     def slow(self: Reconciler, _gateway: str, day: date) -> Any:
         for _ in range(200):  # of 570 seconds, in four shares
             context.left_ms -= 1_000
-            self._check_time()
+            self.check_time()
         return compare(self, "standard", day)
 
     monkeypatch.setattr(Reconciler, "due", lambda _self, gateway: [DAY] if gateway == "adyen" else [])

@@ -1,3 +1,4 @@
+import itertools
 import json
 from typing import Any
 
@@ -6,18 +7,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countroom import money
+from countroom.cashier.deposits import DepositStatus
 from countroom.cashier.gateways.dialect import (
     Delivery,
     DeliveryStale,
     MalformedEvent,
+    PartlyMalformed,
+    PaymentEvent,
     PaymentOutcome,
     SecretsUnusable,
     SignatureInvalid,
 )
 from countroom.cashier.gateways.signing import TOLERANCE_MS
 from countroom.cashier.gateways.stripe import DIALECT
-from tests.unit.cashier.stripe_wire import OLD_SECRET, SECRET, START_S, charge, dispute, event, header, signature
-from tests.unit.cashier.support import DEPOSIT_ID, nanos
+from countroom.cashier.life import NOTED
+from tests.unit.cashier.memory import Office
+from tests.unit.cashier.stripe_wire import (
+    OLD_SECRET,
+    RETURNED,
+    SECRET,
+    START_S,
+    TAKEN,
+    TAKEN_AGAIN,
+    dispute,
+    event,
+    header,
+    movement,
+    refund,
+    signature,
+)
+from tests.unit.cashier.support import DEPOSIT_ID, deposit_of, nanos
 from tests.unit.clock import START_MS
 
 BODY = event()
@@ -138,38 +157,179 @@ def test_a_failure_keeps_a_code_and_no_free_text(error: object, kept: str) -> No
     assert found.reason == kept
 
 
+REFUND, RETURN = PaymentOutcome.REFUNDED, PaymentOutcome.REFUND_FAILED
+KINDS_OF_REFUNDS = ["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_REFUNDS)
 @pytest.mark.parametrize(
-    ("total", "before", "amount"), [(1000, 0, "10.00"), (300, 0, "3.00"), (1000, 300, "7.00"), (1000, None, "10.00")]
+    ("status", "moves", "outcomes"),
+    [
+        ("succeeded", ("txn_r",), [REFUND]),
+        ("succeeded", (), [REFUND]),
+        ("pending", ("txn_r",), [REFUND]),
+        ("pending", (None,), []),
+        ("pending", (), []),
+        ("requires_action", (None, None), []),
+        ("requires_action", ("txn_r", None), [REFUND]),
+        ("failed", ("txn_r",), [REFUND, RETURN]),
+        ("failed", ("txn_r", "txn_b"), [REFUND, RETURN]),
+        ("failed", (None, "txn_b"), [REFUND, RETURN]),
+        ("failed", (None, None), []),
+        ("canceled", ("txn_r", "txn_b"), [REFUND, RETURN]),
+        ("canceled", (None,), []),
+    ],
 )
-def test_a_refund_is_what_the_running_total_grew_by(total: int, before: int | None, amount: str) -> None:
-    (found,) = DIALECT.parse(charge(total, None if before is None else {"amount_refunded": before}))
-    assert (found.outcome, found.payment.payment_id) == (PaymentOutcome.REFUNDED, "pi_1")
-    assert (found.payment.amount, found.case_id, found.deposit_id) == (nanos(amount), f"ch_1:{total}", DEPOSIT_ID)
+def test_a_refund_is_what_its_money_did(
+    kind: str, status: str, moves: tuple[str | None, ...], outcomes: list[PaymentOutcome]
+) -> None:
+    found = DIALECT.parse(refund(kind, status, moves))
+    assert [one.outcome for one in found] == outcomes
+    for one in found:
+        assert (one.payment.payment_id, one.payment.amount, one.payment.currency) == ("pi_1", nanos("4.00"), "EUR")
+        assert (one.case_id, one.deposit_id) == ("re_1", "")
 
 
 @pytest.mark.parametrize(
-    ("total", "previous"), [(300, None), (300, {}), (300, {"amount_refunded": 300}), (300, {"amount_refunded": 400})]
+    "body",
+    [
+        refund("refund.failed", "failed", ()),
+        refund(status="lost"),
+        event("charge.refunded").replace(b"2025-09-30.clover", b"2024-10-27"),
+        event("charge.refunded").replace(b"2025-09-30.clover", b"newest"),
+        event("charge.refunded").replace(b'"2025-09-30.clover"', b"null"),
+        dispute("funds_withdrawn", []),
+        dispute("funds_withdrawn", [RETURNED]),
+        dispute("funds_reinstated", [TAKEN]),
+    ],
 )
-def test_a_refund_of_which_nobody_can_say_how_much_it_is_goes_to_people(total: int, previous: dict[str, Any] | None) -> None:
-    with pytest.raises(MalformedEvent):
-        DIALECT.parse(charge(total, previous))
+def test_money_of_which_the_event_does_not_say_what_it_did_goes_to_people(body: bytes) -> None:
+    with pytest.raises(PartlyMalformed):
+        DIALECT.parse(body)
 
 
-def test_two_refunds_of_one_charge_are_two_cases() -> None:
-    first, second = (DIALECT.parse(charge(total, {"amount_refunded": before}))[0] for total, before in ((300, 0), (600, 300)))
-    assert first.payment == second.payment
-    assert first.case_id != second.case_id
+@pytest.mark.parametrize("version", ["2024-10-28.acacia", "2025-09-30.clover", "2026-01-28"])
+def test_a_running_total_says_nothing_beside_the_refunds(version: str) -> None:
+    assert DIALECT.parse(event("charge.refunded", metadata=None).replace(b"2025-09-30.clover", version.encode())) == []
+
+
+def test_a_refund_of_no_intent_is_of_no_deposit() -> None:
+    assert DIALECT.parse(refund().replace(b'"pi_1"', b"null")) == []
+
+
+def told(*found: PaymentEvent) -> list[tuple[PaymentOutcome, int]]:
+    return [(one.outcome, one.payment.amount) for one in found]
+
+
+TEN = nanos("10.00")
+FIRST, BACK, SECOND = PaymentOutcome.CHARGEBACK, PaymentOutcome.CHARGEBACK_REVERSED, PaymentOutcome.SECOND_CHARGEBACK
+USD = [movement(-1130, currency="usd"), movement(1130, START_S + 10, "usd"), movement(-1130, START_S + 20, "usd")]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize(
+    ("kind", "moved", "means"),
+    [
+        ("funds_withdrawn", [TAKEN], [(FIRST, TEN)]),
+        ("funds_withdrawn", [movement(-300)], [(FIRST, nanos("3.00"))]),
+        ("funds_reinstated", [TAKEN, RETURNED], [(FIRST, TEN), (BACK, TEN)]),
+        ("funds_reinstated", [TAKEN, movement(250, START_S + 10)], [(FIRST, TEN), (BACK, nanos("2.50"))]),
+        ("funds_withdrawn", [TAKEN, RETURNED, TAKEN_AGAIN], [(FIRST, TEN), (SECOND, TEN), (BACK, TEN)]),
+        ("funds_withdrawn", [TAKEN, RETURNED], [(FIRST, TEN), (BACK, TEN)]),
+        (
+            "funds_reinstated",
+            [TAKEN, RETURNED, movement(-400, START_S + 20, id="txn_0")],
+            [(FIRST, TEN), (SECOND, nanos("4.00")), (BACK, TEN)],
+        ),
+        ("funds_withdrawn", USD, [(FIRST, TEN), (SECOND, TEN), (BACK, TEN)]),
+        ("funds_withdrawn", [TAKEN, movement(0, START_S + 1)], [(FIRST, TEN)]),
+        ("funds_withdrawn", [TAKEN, TAKEN], [(FIRST, TEN)]),
+    ],
+)
+def test_a_dispute_is_what_its_balance_transactions_moved(
+    kind: str, moved: list[dict[str, Any]], means: list[tuple[PaymentOutcome, int]], turn: int
+) -> None:
+    found = DIALECT.parse(dispute(kind, moved[::turn]))
+    assert told(*found) == means
+    assert {(one.payment.payment_id, one.payment.currency, one.case_id) for one in found} == {("pi_1", "EUR", "du_1")}
+    assert {(one.deposit_id, one.reason) for one in found} == {("", "fraudulent")}
 
 
 @pytest.mark.parametrize(
-    ("kind", "outcome"),
-    [("funds_withdrawn", PaymentOutcome.CHARGEBACK), ("funds_reinstated", PaymentOutcome.CHARGEBACK_REVERSED)],
+    ("moved", "means"),
+    [
+        ([TAKEN, TAKEN_AGAIN, movement(-5, START_S + 30)], [(FIRST, TEN), (SECOND, TEN)]),
+        ([TAKEN, RETURNED, movement(5, START_S + 30)], [(FIRST, TEN), (BACK, TEN)]),
+        ([USD[0], movement(1125, START_S + 10, "usd")], [(FIRST, TEN)]),
+        ([TAKEN, USD[1]], [(FIRST, TEN)]),
+    ],
 )
+def test_what_a_dispute_moved_in_a_way_that_cannot_be_booked_goes_to_people_and_the_rest_counts(
+    moved: list[dict[str, Any]], means: list[tuple[PaymentOutcome, int]]
+) -> None:
+    with pytest.raises(PartlyMalformed) as raised:
+        DIALECT.parse(dispute("funds_withdrawn", moved))
+    assert told(*raised.value.events) == means
+
+
 @pytest.mark.parametrize("intent", ["pi_1", {"id": "pi_1", "object": "payment_intent"}])
-def test_money_of_a_dispute_moves_when_it_moves(kind: str, outcome: PaymentOutcome, intent: object) -> None:
-    (found,) = DIALECT.parse(dispute(kind).replace(b'"pi_1"', json.dumps(intent).encode()))
-    assert (found.outcome, found.payment.payment_id, found.case_id) == (outcome, "pi_1", "du_1")
-    assert (found.deposit_id, found.payment.amount, found.reason) == ("", nanos("10.00"), "fraudulent")
+def test_the_intent_may_come_expanded(intent: object) -> None:
+    for body in (dispute("funds_withdrawn"), refund()):
+        (found,) = DIALECT.parse(body.replace(b'"pi_1"', json.dumps(intent).encode()))
+        assert found.payment.payment_id == "pi_1"
+
+
+PAID = event()
+LIVES: dict[str, tuple[list[bytes], DepositStatus, str]] = {
+    "two refunds up to one total, the first of which failed": (
+        [
+            PAID,
+            refund(status="pending"),
+            event("charge.refunded", id="ch_1", amount_refunded=400, payment_intent="pi_1"),
+            refund("refund.failed", "failed", ("txn_r", "txn_b")),
+            refund(id="re_2"),
+        ],
+        DepositStatus.REVERSED,
+        "6.00",
+    ),
+    "a refund that failed, told by one event only": (
+        [PAID, refund("charge.refund.updated", "failed")],
+        DepositStatus.CREDITED,
+        "10.00",
+    ),
+    "a refund that never left": (
+        [PAID, refund(status="pending", moves=(None,)), refund("refund.updated", "canceled", (None,))],
+        DepositStatus.CREDITED,
+        "10.00",
+    ),
+    "a refund, told in four ways": (
+        [PAID, refund(status="pending"), refund("refund.updated"), refund("charge.refund.updated"), event("charge.refunded")],
+        DepositStatus.REVERSED,
+        "6.00",
+    ),
+    "a dispute that was lost in the end": (
+        [PAID, dispute("funds_withdrawn"), dispute("funds_reinstated"), dispute("funds_withdrawn", [TAKEN_AGAIN, RETURNED, TAKEN])],
+        DepositStatus.SECOND_CHARGEBACK,
+        "0.00",
+    ),
+    "a part of what was taken is given back": (
+        [PAID, dispute("funds_withdrawn"), dispute("funds_reinstated", [TAKEN, movement(250, START_S + 10)])],
+        DepositStatus.CHARGEBACK_REVERSED,
+        "2.50",
+    ),
+    "the reinstatement alone is told": ([PAID, dispute("funds_reinstated")], DepositStatus.CHARGEBACK_REVERSED, "10.00"),
+}
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_in_every_order_and_repeated_the_wallet_ends_the_same(life: str) -> None:
+    bodies, status, cash = LIVES[life]
+    for order in itertools.permutations(bodies):
+        office = Office(deposit_of())
+        for body in (*order, *order, *reversed(order)):
+            office.take(*DIALECT.parse(body))
+        assert (office.deposit.status, office.cash) == (status, nanos(cash)), order
+        assert not any(NOTED in change.cause for change in office.deposit.changes[-1:])
 
 
 @pytest.mark.parametrize(
@@ -203,8 +363,20 @@ def test_amounts_have_the_places_in_which_stripe_counts_the_currency(units: int,
         b'{"type": "payment_intent.succeeded"}',
         b'{"type": "payment_intent.succeeded", "type": "payment_intent.canceled"}',
         b"[" * 10_000,
-        event("refund.failed"),
-        event("charge.refund.updated"),
+        refund(amount=0),
+        refund(amount=-5),
+        refund(amount=None),
+        refund(id=None),
+        refund().replace(b'"succeeded"', b"null"),
+        refund().replace(b'"pi_1"', b"7"),
+        refund(currency="EUR"),
+        event("refund.created", status="succeeded"),
+        dispute("funds_withdrawn", [{"id": "txn_1"}]),
+        dispute("funds_withdrawn", ["txn_1"]),
+        dispute("funds_withdrawn", [TAKEN] * 21),
+        dispute("funds_withdrawn", [movement(-10, currency=7)]),
+        dispute("funds_withdrawn", [movement(-1.5)]),
+        dispute("funds_withdrawn", balance_transactions="all"),
         event(amount_received=0),
         event(amount_received=-5),
         event(amount_received=10.0),
@@ -237,15 +409,19 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda x: st.lists(x) | st.dictionaries(st.text(max_size=8), x),
 )
-NAMES = ["id", "amount", "amount_received", "currency", "metadata", "payment_intent", "amount_refunded"]
-KINDS = ["payment_intent.succeeded", "charge.refunded", "charge.dispute.funds_withdrawn"]
+NAMES = ["id", "amount", "amount_received", "currency", "metadata", "payment_intent", "balance_transactions"]
+KINDS = ["payment_intent.succeeded", "refund.updated", "charge.dispute.funds_withdrawn"]
+STATUSES = st.fixed_dictionaries({}, optional={"status": st.sampled_from(["succeeded", "failed", "pending"]) | JSON})
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(NAMES), JSON), JSON)
+@given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(NAMES), JSON), STATUSES)
 def test_any_document_is_malformed_or_says_nothing_without_an_amount_of_a_payment(
-    kind: str, subject: object, previous: object
+    kind: str, subject: dict[str, object], status: dict[str, object]
 ) -> None:
-    data = {"object": subject, "previous_attributes": previous}
+    body = json.dumps({"id": "evt_1", "type": kind, "created": START_S, "data": {"object": subject | status}}).encode()
+    if kind == "refund.updated" and subject.get("payment_intent", "") is None:
+        assert DIALECT.parse(body) == []
+        return
     with pytest.raises(MalformedEvent):
-        DIALECT.parse(json.dumps({"id": "evt_1", "type": kind, "created": START_S, "data": data}).encode())
+        DIALECT.parse(body)

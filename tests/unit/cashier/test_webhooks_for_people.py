@@ -18,7 +18,7 @@ SQS_BYTES_MAX = 256 * 1024
 FOR_PEOPLE = {
     "CANCEL_OR_REFUND": ("adyen", adyen_wire.batch(adyen_wire.later("CANCEL_OR_REFUND"))),
     "of another shop": ("adyen", adyen_wire.batch(adyen_wire.item(merchantReference="other"))),
-    "refund.failed": ("stripe", stripe_wire.event("refund.failed")),
+    "refund.failed without a word of its money": ("stripe", stripe_wire.refund("refund.failed", "failed", ())),
 }
 
 
@@ -62,7 +62,7 @@ def test_a_dispute_with_all_the_evidence_that_stripe_takes_is_understood_kept_an
     event = json.loads(stripe_wire.dispute("funds_reinstated"))
     event["data"]["object"]["evidence"] = {"uncategorized_text": "e" * 150_000}
     body = json.dumps(event).encode()
-    assert len(stripe.DIALECT.parse(body)) == 1
+    assert len(stripe.DIALECT.parse(body)) == 2
     seen = Seen()
     assert send(seen, "stripe", body) == 202
     assert (seen.kept, seen.queued) == (1, [body])

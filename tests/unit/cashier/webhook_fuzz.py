@@ -173,7 +173,12 @@ def _fresh(random: Random) -> Sent:
     bodies = {
         "standard": lambda: body_of(random.choice(("payment.succeeded", "payment.failed", "payment.chargeback"))),
         "stripe": lambda: random.choice(
-            (stripe_wire.event(), stripe_wire.charge(300, {"amount_refunded": 100}), stripe_wire.dispute("funds_withdrawn"))
+            (
+                stripe_wire.event(),
+                stripe_wire.refund(),
+                stripe_wire.refund(status="failed"),
+                stripe_wire.dispute("funds_reinstated"),
+            )
         ),
         "adyen": lambda: adyen_wire.batch(
             *random.sample((adyen_wire.item(), adyen_wire.later("CHARGEBACK")), random.randint(1, 2))

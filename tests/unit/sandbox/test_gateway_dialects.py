@@ -117,7 +117,7 @@ def test_stripe_signs_time_and_body_in_one_header_with_the_secret_as_text() -> N
     assert message.headers["Stripe-Signature"] == stripe.sign("whsec_text", 1700000001, message.body or b"")
 
 
-def test_stripe_speaks_of_intents_charges_and_disputes() -> None:
+def test_stripe_speaks_of_intents_refunds_and_disputes() -> None:
     gateway = GATEWAYS["stripe"]
     paid = told(stripe.SPEAKER, gateway, Step.SUCCEEDED)
     assert (paid["id"], paid["type"], paid["created"]) == ("evt_1", "payment_intent.succeeded", 1700000000)
@@ -128,11 +128,19 @@ def test_stripe_speaks_of_intents_charges_and_disputes() -> None:
     assert failed["amount_received"] == 0
     assert failed["last_payment_error"]["decline_code"] == "insufficient_funds"
     refund = told(stripe.SPEAKER, gateway, Step.REFUNDED)
-    assert refund["type"] == "charge.refunded"
-    assert refund["data"]["object"]["amount_refunded"] - refund["data"]["previous_attributes"]["amount_refunded"] == 1050
-    for step, kind in ((Step.CHARGEBACK, "funds_withdrawn"), (Step.CHARGEBACK_REVERSED, "funds_reinstated")):
+    assert refund["type"] == "refund.created"
+    made = refund["data"]["object"]
+    assert (made["amount"], made["status"], made["payment_intent"]) == (1050, "succeeded", "pi_1")
+    assert made["id"].startswith("re_")
+    assert made["balance_transaction"].startswith("txn_")
+    for step, kind, moved in (
+        (Step.CHARGEBACK, "funds_withdrawn", [-1050]),
+        (Step.CHARGEBACK_REVERSED, "funds_reinstated", [1050, -1050]),
+        (Step.SECOND_CHARGEBACK, "funds_withdrawn", [-1050, 1050, -1050]),
+    ):
         dispute = told(stripe.SPEAKER, gateway, step)
         assert dispute["type"] == f"charge.dispute.{kind}"
+        assert [one["amount"] for one in dispute["data"]["object"]["balance_transactions"]] == moved
         assert (dispute["data"]["object"]["id"], dispute["data"]["object"]["payment_intent"]) == ("du_1", "pi_1")
         assert dispute["data"]["object"]["metadata"] == {}  # a dispute does not know the intent's
 

@@ -55,7 +55,7 @@ def test_without_a_word_it_shows_and_changes_nothing(place: Place, capsys: pytes
     assert redrive.main([]) == DONE
     said = capsys.readouterr().out
     assert "standard msg_1  came 2026-01-01T12:00:00.000Z" in said
-    assert "which no intake has written" in said
+    assert "that no intake has written" in said
     assert "2 dead letters" in said
     assert "Nothing was changed" in said
     assert "must not be shown" not in said
@@ -78,6 +78,79 @@ def test_it_does_at_most_as_many_as_it_was_told(place: Place, capsys: pytest.Cap
     assert redrive.main(["--do", "--most", "12"]) == DONE
     assert left(place) == 3
     assert "There may be more than 12" in capsys.readouterr().out
+
+
+WHY = ("--reason", "refunded by hand at the gateway, ticket 7")
+
+
+def ids(place: Place) -> dict[str, str]:
+    """The dead letters' message ids by their bodies."""
+    return {one.body: one.message_id for one in redrive.dead_letters(place, 100)}
+
+
+def test_a_dead_letter_that_people_have_settled_is_dismissed_alone(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = [to_message(replace(EVENT, event_id=f"msg_{number}")) for number in range(7)]
+    bury(place, *texts, "garbage")
+    known = ids(place)
+    assert redrive.main([]) == DONE
+    listed = capsys.readouterr().out
+    assert all(one in listed for one in known.values())
+    asked = ["--dismiss", known[texts[3]], *WHY]
+    assert redrive.main(asked) == DONE
+    shown = capsys.readouterr().out
+    assert "Nothing was changed" in shown
+    assert "standard msg_3  came" in shown
+    assert (left(place), live(place)) == (8, [])
+    assert redrive.main([*asked, "--do"]) == DONE
+    said = capsys.readouterr().out
+    assert said.startswith("20")
+    assert said.endswith("DISMISSED: refunded by hand at the gateway, ticket 7\n")
+    assert "standard msg_3  came" in said
+    assert "must not be shown" not in shown + said
+    assert ids(place).keys() == {*texts, "garbage"} - {texts[3]}
+    assert live(place) == []
+    assert redrive.main([*asked, "--do"]) == NOT_TRIED
+    assert "No such message" in capsys.readouterr().err
+    assert redrive.main(["--dismiss", known["garbage"], *WHY, "--do"]) == DONE
+    assert "garbage" not in ids(place)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--dismiss", "ID"),
+        ("--dismiss", "ID", "--reason", "  short  "),
+        ("--dismiss", "ID", "--reason", "x" * 301),
+        ("--dismiss", "ID", "--reason", "settled\nby hand"),
+        ("--dismiss", "ID", "--event", "standard/msg_1", *WHY),
+        WHY,
+        ("--dismiss", "*", *WHY),
+        ("--dismiss", "", *WHY),
+    ],
+)
+def test_without_an_id_or_a_reason_nothing_is_dismissed(
+    place: Place, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bury(place, to_message(EVENT))
+    (known,) = ids(place).values()
+    assert redrive.main([known if word == "ID" else word for word in words] + ["--do"]) == NOT_TRIED
+    assert capsys.readouterr().err
+    assert (left(place), live(place)) == (1, [])
+
+
+def test_a_dismissal_that_breaks_does_not_say_that_it_is_done(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bury(place, to_message(EVENT))
+    (known,) = ids(place).values()
+    for error in (DENIED, UNREACHABLE):
+        broken = replace(place, sqs=Breaking(place.sqs, "delete_message", 0, error))
+        monkeypatch.setattr(redrive, "in_sandbox", lambda _path, broken=broken: broken)
+        assert redrive.main(["--dismiss", known, *WHY, "--do"]) == NOT_ALL
+        said = capsys.readouterr()
+        assert "PERHAPS NOT DISMISSED" in said.err
+        assert "DISMISSED:" not in said.out
+    assert left(place) == 1
 
 
 class Breaking:

@@ -4,24 +4,32 @@ Signature (docs.stripe.com/webhooks): HMAC-SHA256 over `t.body` in the header `S
 several times while a secret is being rolled. The key is the text of the endpoint's secret, `whsec_` and all. An event is
 `{"id", "type", "created", "data": {"object"}}`; amounts are whole numbers of the currency's smallest unit, codes in lower case.
 
-The deposit's id goes out as `metadata.deposit_id` of the payment intent, which Stripe copies to the intent's charge. A dispute has
-metadata of its own, so it is found by its payment intent, which is the id of the payment here.
+The deposit's id goes out as `metadata.deposit_id` of the payment intent. Refunds and disputes have metadata of their own, so they
+are found by their payment intent, which is the id of the payment here.
 
-Money of a dispute moves with `funds_withdrawn` and `funds_reinstated`, not with `created` (perhaps a mere inquiry) or `closed`.
-`charge.refunded` tells a running total: the amount of the event is what the total grew by, by its `previous_attributes`. Types of
-event that say nothing of a deposit are taken in and mean nothing; those that move money in a way this house cannot book are refused
-as malformed, so that people see them.
+What moved is read off the object of the event, not off the order in which events come, so that a late, early or missing one does no
+harm:
+
+- A refund is a case by its own id. It has left the house when a balance transaction says so, be it `pending` still, and not
+  before: one that waits for money in the account, or for the payer's bank details, may never go out. One that has left and then
+  `failed` or was `canceled` is both, a refund and its return. `charge.refunded` says nothing that its refund does not.
+- A dispute is a case by its own id, and its balance transactions are what was taken, given back (all or a part) and taken again.
+  `created` (perhaps a mere inquiry) and `closed` move nothing.
+
+Types of event that say nothing of a deposit are taken in and mean nothing; those that move money in a way this house cannot book
+are taken in too, and end among the dead letters, where people see them.
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from countroom.cashier.deposits import Payment, is_deposit_id
+from countroom.cashier.deposits import Payment
 from countroom.cashier.gateways import signing, strict
-from countroom.cashier.gateways.dialect import Delivery, MalformedEvent, PaymentEvent, PaymentOutcome
+from countroom.cashier.gateways.dialect import Delivery, MalformedEvent, PartlyMalformed, PaymentEvent, PaymentOutcome
 
 SIGNATURE_HEADER: Final = "stripe-signature"
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what a secret begins with, not one
@@ -31,7 +39,13 @@ PLACES: Final[Mapping[str, int]] = MappingProxyType({"ISK": 2, "UGX": 2, "MGA": 
 _SIGNATURES_LENGTH_MAX: Final = 2048
 _EVENT_ID: Final = re.compile(r"evt_[A-Za-z0-9_]{1,60}", re.ASCII)
 _CURRENCY: Final = re.compile(r"[a-z]{3,5}", re.ASCII)
-_FOR_PEOPLE: Final = frozenset({"refund.failed", "charge.refund.updated"})
+_API_VERSION: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:\.[a-z]+)?", re.ASCII)
+_REFUND_EVENTS_SINCE: Final = "2024-10-28"
+"""From this version of the API on each refund of a charge has events of its own (docs.stripe.com/changelog/acacia)."""
+
+_REFUNDING: Final = frozenset({"pending", "requires_action", "succeeded"})
+_REFUND_OVER: Final = frozenset({"failed", "canceled"})
+_MOVEMENTS_MAX: Final = 20
 
 
 class Stripe:
@@ -54,11 +68,14 @@ class Stripe:
         return body
 
     def parse(self, body: bytes) -> list[PaymentEvent]:
-        """Understand a body, which holds one event, perhaps one that says nothing of a deposit. Raises MalformedEvent."""
+        """Understand a body, which holds one event, perhaps one that says nothing of a deposit. Raises MalformedEvent.
+
+        PartlyMalformed for what only people can book: it is taken in, since to send it again would change nothing.
+        """
         event = strict.read_object(body)
         kind = strict.text(event, "type")
-        if kind in _FOR_PEOPLE:
-            raise MalformedEvent("type is one that people have to book")
+        if kind == "charge.refunded" and not _tells_refunds(event.get("api_version")):
+            raise PartlyMalformed((), ["api_version is too old: its refunds have no events of their own"])
         read = _READERS.get(kind)
         if read is None:
             return []
@@ -72,13 +89,12 @@ DIALECT: Final = Stripe()
 class _Event:
     """What every event has, and its object."""
 
-    __slots__ = ("at_ms", "event_id", "previous", "subject")
+    __slots__ = ("at_ms", "event_id", "subject")
 
     def __init__(self, event_id: str, at_ms: int, data: Mapping[str, object]) -> None:
         self.event_id = event_id
         self.at_ms = at_ms
         self.subject = strict.as_object(data.get("object"), "data.object")
-        self.previous = strict.as_object(data.get("previous_attributes") or {}, "data.previous_attributes")
 
     def about(
         self, outcome: PaymentOutcome, payment: Payment, deposit_id: str, reason: str = "", case_id: str = ""
@@ -102,29 +118,97 @@ def _intent(outcome: PaymentOutcome, amount_name: str = "amount") -> Callable[[_
 
 
 def _refunded(event: _Event) -> list[PaymentEvent]:
-    charge = event.subject
-    total = strict.whole(charge, "amount_refunded")
-    # Without the total before, only a refund of everything says how much it was.
-    everything = not event.previous and total == charge.get("amount")
-    before = 0 if everything else strict.whole(event.previous, "amount_refunded")
-    currency, amount = _amount(charge, total - before)
-    payment = Payment(_intent_id(charge), strict.positive(amount), currency)
-    # Each refund of a charge reaches a total of its own, which names it for as long as none of them fails.
-    case_id = f"{strict.identifier(charge, 'id')}:{total}"
-    return [event.about(PaymentOutcome.REFUNDED, payment, _deposit_id(charge), case_id=_checked_case(case_id))]
+    """Read a refund as it stands: nothing while no money has left, the refund, or the refund and that it came back."""
+    refund = event.subject
+    if "payment_intent" in refund and refund["payment_intent"] is None:
+        return []  # every deposit is paid by an intent
+    status = strict.text(refund, "status")
+    if status not in _REFUNDING | _REFUND_OVER:
+        raise PartlyMalformed((), ["status of the refund is none that is known here"])
+    if status in _REFUND_OVER and "balance_transaction" not in refund:
+        raise PartlyMalformed((), ["the refund does not say whether its money had left"])
+    currency, amount = _amount(refund, strict.whole(refund, "amount"))
+    payment = Payment(_intent_id(refund), strict.positive(amount), currency)
+    case_id = strict.identifier(refund, "id")
+    moves = (refund.get("balance_transaction"), refund.get("failure_balance_transaction"))
+    if status != "succeeded" and moves == (None, None):
+        return []
+    refunded = event.about(PaymentOutcome.REFUNDED, payment, "", case_id=case_id)
+    if status in _REFUNDING:
+        return [refunded]
+    reason = strict.code(refund.get("failure_reason"))
+    return [refunded, event.about(PaymentOutcome.REFUND_FAILED, payment, "", reason, case_id)]
 
 
-def _disputed(outcome: PaymentOutcome) -> Callable[[_Event], list[PaymentEvent]]:
-    """Make the reader of an event about a dispute."""
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """One balance transaction of a dispute: how much, in the smallest unit of the account's currency, perhaps not the payment's."""
+
+    at_s: int
+    name: str
+    units: int
+    currency: str
+
+
+def _disputed(*, withdrawn: bool) -> Callable[[_Event], list[PaymentEvent]]:
+    """Make the reader of an event about a dispute's money; `withdrawn`: of which kind at least one movement must be."""
 
     def read(event: _Event) -> list[PaymentEvent]:
         dispute = event.subject
-        currency, amount = _amount(dispute, strict.whole(dispute, "amount"))
-        payment = Payment(_intent_id(dispute), strict.positive(amount), currency)
-        reason, case_id = strict.code(dispute.get("reason")), strict.identifier(dispute, "id")
-        return [event.about(outcome, payment, _deposit_id(dispute), reason, case_id)]
+        currency, disputed = _amount(dispute, strict.whole(dispute, "amount"))
+        strict.positive(disputed)
+        intent_id, case_id, reason = _intent_id(dispute), strict.identifier(dispute, "id"), strict.code(dispute.get("reason"))
+        taken, returned = _movements(dispute)
+        faults = [] if (taken if withdrawn else returned) else ["balance_transactions do not show what the event says"]
+        faults += ["balance_transactions are more than are known here"] * (len(taken) > len(_TAKEN) or len(returned) > 1)
+        found: list[PaymentEvent] = []
+        for outcome, moved in (
+            *zip(_TAKEN, taken, strict=False),
+            *((PaymentOutcome.CHARGEBACK_REVERSED, one) for one in returned[:1]),
+        ):
+            amount = _moved_amount(moved, dispute, disputed, taken)
+            if amount is None:
+                faults.append("balance_transactions are in another currency, and not all of what was taken")
+            else:
+                found.append(event.about(outcome, Payment(intent_id, amount, currency), "", reason, case_id))
+        if faults:
+            raise PartlyMalformed(found, faults)
+        return found
 
     return read
+
+
+_TAKEN: Final = (PaymentOutcome.CHARGEBACK, PaymentOutcome.SECOND_CHARGEBACK)
+"""What the first and the second withdrawal of one dispute mean."""
+
+
+def _movements(dispute: Mapping[str, object]) -> tuple[list[_Movement], list[_Movement]]:
+    """Read what was taken and what was given back, each oldest first, however the list is ordered. Raises MalformedEvent."""
+    listed = dispute.get("balance_transactions")
+    if listed is None:
+        return [], []
+    if not isinstance(listed, list) or len(listed) > _MOVEMENTS_MAX:
+        raise MalformedEvent(f"balance_transactions must be a list of at most {_MOVEMENTS_MAX}")
+    found: dict[str, _Movement] = {}
+    for entry in listed:
+        one = strict.as_object(entry, "balance_transactions")
+        name = strict.identifier(one, "id")
+        found[name] = _Movement(strict.seconds(one, "created"), name, strict.whole(one, "amount"), strict.text(one, "currency"))
+    in_order = sorted(found.values(), key=lambda moved: (moved.at_s, moved.name))
+    return [one for one in in_order if one.units < 0], [one for one in in_order if one.units > 0]
+
+
+def _moved_amount(moved: _Movement, dispute: Mapping[str, object], disputed: int, taken: Sequence[_Movement]) -> int | None:
+    """Give, in nanos of the payment's currency, what moved; None where that cannot be said.
+
+    An account in another currency shows what was taken in that one: then the first withdrawal is what is disputed, and so is
+    whatever equals it.
+    """
+    if moved.currency == dispute.get("currency"):
+        return strict.positive(_amount(dispute, abs(moved.units))[1])
+    first = taken[0] if taken else None
+    alike = first is not None and (abs(moved.units), moved.currency) == (abs(first.units), first.currency)
+    return disputed if alike else None
 
 
 _READERS: Final[Mapping[str, Callable[[_Event], list[PaymentEvent]]]] = MappingProxyType(
@@ -134,9 +218,12 @@ _READERS: Final[Mapping[str, Callable[[_Event], list[PaymentEvent]]]] = MappingP
         "payment_intent.succeeded": _intent(PaymentOutcome.SUCCEEDED, "amount_received"),
         "payment_intent.payment_failed": _intent(PaymentOutcome.FAILED),
         "payment_intent.canceled": _intent(PaymentOutcome.CANCELLED),
-        "charge.refunded": _refunded,
-        "charge.dispute.funds_withdrawn": _disputed(PaymentOutcome.CHARGEBACK),
-        "charge.dispute.funds_reinstated": _disputed(PaymentOutcome.CHARGEBACK_REVERSED),
+        "refund.created": _refunded,
+        "refund.updated": _refunded,
+        "refund.failed": _refunded,
+        "charge.refund.updated": _refunded,
+        "charge.dispute.funds_withdrawn": _disputed(withdrawn=True),
+        "charge.dispute.funds_reinstated": _disputed(withdrawn=False),
     }
 )
 
@@ -182,15 +269,10 @@ def _intent_id(subject: Mapping[str, object]) -> str:
     return strict.identifier(value if isinstance(value, dict) else {"id": value}, "id")
 
 
-def _deposit_id(subject: Mapping[str, object]) -> str:
-    """Read the deposit where it is told."""
-    metadata = subject.get("metadata")
-    found = metadata.get("deposit_id") if isinstance(metadata, dict) else None
-    return found if isinstance(found, str) and is_deposit_id(found) else ""
-
-
-def _checked_case(case_id: str) -> str:
-    return strict.identifier({"id": case_id}, "id")
+def _tells_refunds(api_version: object) -> bool:
+    """Say whether events of this version tell of each refund; else one would be lost without a word."""
+    known = isinstance(api_version, str) and _API_VERSION.fullmatch(api_version)
+    return bool(known) and str(api_version)[:10] >= _REFUND_EVENTS_SINCE
 
 
 def _reason(intent: Mapping[str, object]) -> str:

@@ -1,0 +1,159 @@
+"""What becomes of deposits of which nothing is heard any more."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from countroom.cashier import overdue
+from countroom.cashier.deposits import NEXT, STATUS_TEXT, UNPAID, Actor, Change, Deposit, DepositStatus
+from countroom.cashier.gateways.dialect import PaymentOutcome
+from countroom.cashier.overdue import DAY_MS, LIMITS_MS, LOOKBACK_MS, Overdue, expired, is_overdue, look
+from countroom.cashier.reconciler import OutOfTime
+from countroom.cashier.views import deposit_view
+from tests.unit.cashier.memory import Office
+from tests.unit.cashier.support import DEPOSIT_ID, deposit_of, event_of, nanos
+from tests.unit.clock import START_MS
+
+S = DepositStatus
+NOW = START_MS + 3 * DAY_MS
+
+
+class Shelf:
+    """The index by gateway, as it was at some moment, and the deposits as they are; `lost` answers none of its writes."""
+
+    def __init__(self, *deposits: Deposit) -> None:
+        self.index = list(deposits)
+        self.kept = {one.deposit_id: one for one in deposits}
+        self.asked: list[tuple[str, int, int]] = []
+
+    def created_between(self, gateway: str, first_ms: int, end_ms: int) -> Iterator[Deposit]:
+        self.asked.append((gateway, first_ms, end_ms))
+        yield from self.index
+
+    def save(self, before: Deposit, after: Deposit) -> bool:
+        if self.kept[before.deposit_id].version != before.version:
+            return False
+        self.kept[before.deposit_id] = after
+        return True
+
+
+def ids(count: int) -> list[str]:
+    return ["dep_" + "a" * 18 + "abcdefghij"[number // 10] + "abcdefghij"[number % 10] for number in range(count)]
+
+
+def left_in(status: S, at_ms: int, deposit_id: str = DEPOSIT_ID) -> Deposit:
+    opened = deposit_of(deposit_id=deposit_id)
+    if status is S.CREATED and at_ms == START_MS:
+        return opened
+    return replace(opened, status=status, changes=(*opened.changes, Change(at_ms, status, "gateway.said", Actor.GATEWAY)))
+
+
+def looked(shelf: Shelf, now_ms: int = NOW) -> Overdue:
+    return look(shelf, "standard", now_ms, lambda: None)  # type: ignore[arg-type]  # an in-memory twin of the port
+
+
+@pytest.mark.parametrize("status", S)
+def test_each_state_has_its_limit_or_none(status: S) -> None:
+    limit = LIMITS_MS.get(status, 0)
+    assert is_overdue(left_in(status, NOW - limit - 1), NOW) is (limit > 0)
+    assert not is_overdue(left_in(status, NOW - limit), NOW)
+    assert (limit > 0) is (status in {S.CREATED, S.REQUIRES_ACTION, S.PENDING})
+
+
+@pytest.mark.parametrize("status", [S.CREATED, S.REQUIRES_ACTION])
+def test_what_the_player_did_not_complete_expires_once(status: S) -> None:
+    shelf = Shelf(left_in(status, START_MS))
+    assert looked(shelf) == Overdue((), (DEPOSIT_ID,), 0)
+    done = shelf.kept[DEPOSIT_ID]
+    assert (done.status, done.changes[-1]) == (S.EXPIRED, Change(NOW, S.EXPIRED, "house.not_completed", Actor.HOUSE))
+    assert all(after.status in NEXT[before.status] for before, after in pairwise(done.changes))
+    assert looked(shelf) == Overdue((), (), 0), "the index is behind, and the deposit is as it was"
+    shelf.index = [done]
+    assert looked(shelf) == Overdue((), (), 0)
+    assert shelf.kept[DEPOSIT_ID] == done
+
+
+def test_the_last_few_days_of_one_gateway_are_looked_at() -> None:
+    shelf = Shelf()
+    looked(shelf)
+    assert shelf.asked == [("standard", NOW - LOOKBACK_MS, NOW - DAY_MS)]
+
+
+def test_what_the_gateway_processes_is_for_people_and_is_not_closed() -> None:
+    shelf = Shelf(left_in(S.PENDING, START_MS))
+    assert looked(shelf) == Overdue((DEPOSIT_ID,), (), 0)
+    assert shelf.kept[DEPOSIT_ID].status is S.PENDING
+
+
+@pytest.mark.parametrize("outcome", [PaymentOutcome.CHARGEBACK, PaymentOutcome.SETTLED])
+def test_of_what_its_gateway_has_spoken_of_money_is_for_people(outcome: PaymentOutcome) -> None:
+    deposit = Office(deposit_of()).take(event_of(outcome, deposit_id=DEPOSIT_ID)).deposit
+    assert deposit.status is S.CREATED
+    assert looked(Shelf(deposit)) == Overdue((DEPOSIT_ID,), (), 0)
+
+
+def test_one_that_moves_while_it_is_looked_at_is_let_be() -> None:
+    shelf = Shelf(deposit_of())
+    paid = Office(deposit_of()).take(event_of()).deposit
+    shelf.kept[DEPOSIT_ID] = paid
+    assert looked(shelf) == Overdue((), (), 0)
+    assert shelf.kept[DEPOSIT_ID] is paid
+
+
+def test_no_more_than_so_many_at_one_look_and_the_rest_at_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overdue, "EXPIRED_MAX", 20)
+    names = ids(50)
+    shelf = Shelf(*(deposit_of(deposit_id=name) for name in names))
+    for done, left in ((20, 30), (20, 10), (10, 0)):
+        found = looked(shelf)
+        assert (len(found.expired), found.left) == (done, left)
+        shelf.index = list(shelf.kept.values())
+    assert {one.status for one in shelf.kept.values()} == {S.EXPIRED}
+
+
+def test_out_of_time_it_stops_and_what_was_closed_stays_closed() -> None:
+    names = ids(5)
+    shelf = Shelf(*(deposit_of(deposit_id=name) for name in names))
+    left = iter((None, None))
+
+    def go_on() -> None:
+        if next(left, "over") == "over":
+            raise OutOfTime("no time is left")
+
+    with pytest.raises(OutOfTime):
+        look(shelf, "standard", NOW, go_on)  # type: ignore[arg-type]  # as above
+    assert [shelf.kept[name].status for name in names] == [S.EXPIRED] * 2 + [S.CREATED] * 3
+    assert looked(shelf).expired == tuple(names[2:])
+
+
+def test_a_late_success_is_credited_all_the_same() -> None:
+    office = Office(expired(deposit_of(), NOW)).take(event_of(), event_of())
+    assert (office.deposit.status, office.cash) == (S.CREDITED, nanos("10.00"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (PaymentOutcome.PENDING, S.EXPIRED),
+        (PaymentOutcome.REQUIRES_ACTION, S.EXPIRED),
+        (PaymentOutcome.EXPIRED, S.EXPIRED),
+        (PaymentOutcome.CANCELLED, S.CANCELLED),
+        (PaymentOutcome.FAILED, S.FAILED),
+    ],
+)
+def test_a_later_word_that_moves_no_money_stands_where_it_goes_further(outcome: PaymentOutcome, status: S) -> None:
+    assert Office(expired(deposit_of(), NOW)).take(event_of(outcome)).deposit.status is status
+    assert status in UNPAID
+
+
+def test_the_player_reads_what_happened() -> None:
+    view = deposit_view(expired(deposit_of(), NOW))
+    assert (view["status"], view["status_text"]) == ("expired", STATUS_TEXT[S.EXPIRED])
+    last = view["events"][-1]  # type: ignore[index]  # a list of objects
+    assert (last["cause"], last["actor"], last["transaction_id"]) == ("house.not_completed", "house", None)
+    assert last["text"] == (
+        "We heard nothing of this payment for a day, so we closed the deposit."
+        " If you have paid, the money is added when it arrives."
+    )
