@@ -1,11 +1,18 @@
-"""How the tests are spread over processes: those that share something costly to start share a process."""
+"""How the tests are spread over processes, and what all in one process share: one Logger and one Metrics."""
 
+import os
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # ships without type information
 
-TOGETHER = ("tests/e2e/", "tests/simulation/test_emulator.py")
+# Read once, at import, whichever test of a process imports them first.
+os.environ["POWERTOOLS_SERVICE_NAME"] = "unit-test"
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Countroom"
+os.environ["LOG_LEVEL"] = "INFO"
+
+TOGETHER = ("tests/e2e/test_withdrawal", "tests/e2e/", "tests/simulation/test_emulator.py")
+"""The first that fits counts. Withdrawals mostly wait for their machine, so they have a sandbox of their own beside the others."""
 
 
 class OneStart(LoadScopeScheduling):  # type: ignore[misc] # ships without type information

@@ -1,8 +1,9 @@
-"""Support staff: freeze or unfreeze an account, exclude its player, end its sessions, look at it. Invoked directly, under a role.
+"""Support staff: freeze, unfreeze or verify an account, exclude its player, end its sessions, look at it. Invoked under a role.
 
-Event: ``{"action": "freeze" | "unfreeze" | "exclude" | "end_sessions" | "show", "player_id", "actor", "reason", "request_id"?}``.
-The answer is the account as it is then, or ``{"refused": {"code", "message", "errors"?}}``. An order may be sent again: a change of
-standing is made once for each `request_id` (without one, once for each of Lambda's own), and `replayed` says that it had been.
+Event: ``{"action": "freeze" | "unfreeze" | "exclude" | "verify" | "unverify" | "end_sessions" | "show", "player_id", "actor",
+"reason", "request_id"?}``. The answer is the account as it is then, or ``{"refused": {"code", "message", "errors"?}}``. An order
+may be sent again: a change of standing is made once for each `request_id` (without one, once for each of Lambda's own), and
+`replayed` says that it had been. Nobody verifies the account of his own e-mail address.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from countroom.cashier.store import StoreUnavailable
 from countroom.clock import system_clock
 from countroom.identity.access import AccountClosed, Lifetimes
 from countroom.identity.access_store import AccessStore
@@ -23,17 +25,35 @@ from countroom.identity.table import Table
 from countroom.ledger.book import Book, OutcomeUnknown
 from countroom.ledger.store import LedgerStore
 from countroom.times import to_iso
+from countroom.verification.desk import KeptChanging, OrderReused, VerificationDesk
+from countroom.verification.standing import Order as VerificationOrder
+from countroom.verification.standing import Standing as Verification
+from countroom.verification.standing import Word
+from countroom.verification.store import StandingStore, StandingsUnavailable
+from handlers.parts.people import People
 from runtime import aws, settings, telemetry
 
 ERRORS_MAX: Final = 10
+
+_AGAIN: Final = ("temporarily_unavailable", "The order could not be completed now; repeating it is safe.")
+
+
+class OwnAccount(Exception):
+    """A member of staff would verify himself."""
+
 
 REFUSALS: Final[Mapping[type[Exception], tuple[str, str]]] = {
     NoSuchAccount: ("not_found", "There is no account of this player."),
     AccountClosed: ("account_closed", "The account is closed for good."),
     RequestReused: ("request_id_reused", "The request id was used for another player."),
     ChangedMeanwhile: ("conflict", "The account kept changing; repeating the order is safe."),
-    Unavailable: ("temporarily_unavailable", "The order could not be completed now; repeating it is safe."),
-    OutcomeUnknown: ("temporarily_unavailable", "The order could not be completed now; repeating it is safe."),
+    Unavailable: _AGAIN,
+    OutcomeUnknown: _AGAIN,
+    OrderReused: ("request_id_reused", "The request id was used for another order."),
+    KeptChanging: ("conflict", "The account kept changing; repeating the order is safe."),
+    StandingsUnavailable: _AGAIN,
+    StoreUnavailable: _AGAIN,
+    OwnAccount: ("own_account", "Nobody verifies his own account."),
 }
 """What staff are told of what the rooms refuse."""
 
@@ -62,7 +82,7 @@ class Event(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    action: Action
+    action: Action | Word
     player_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
     actor: Name
     reason: Words
@@ -80,6 +100,16 @@ def _support() -> Support:
     return Support(store, Sessions(store, None, system_clock, lifetimes), book, events, system_clock)
 
 
+@cache
+def _people() -> People:
+    return People(aws.client("dynamodb"), settings.load(Settings).players_table)
+
+
+@cache
+def _verification() -> VerificationDesk:
+    return VerificationDesk(StandingStore(aws.client("dynamodb"), settings.load(Settings).players_table), system_clock)
+
+
 def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
     try:
         sent = Event.model_validate(event)
@@ -87,24 +117,37 @@ def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
         telemetry.count("SupportOrderRefused", dimensions={"code": "invalid_request"})
         return _refused("invalid_request", "The order holds invalid fields.", _fields(error))
     request_id = sent.request_id or str(context.aws_request_id)
-    order = Order(sent.action, sent.player_id, sent.actor, sent.reason, request_id)
     try:
-        report = _support().carry_out(order)
+        view = _carried_out(sent, request_id)
     except tuple(REFUSALS) as refusal:
         code, message = REFUSALS[type(refusal)]
         telemetry.count("SupportOrderRefused", dimensions={"code": code})
-        telemetry.logger.warning("support order refused", action=order.action.value, player_id=order.player_id, code=code)
+        telemetry.logger.warning("support order refused", action=sent.action.value, player_id=sent.player_id, code=code)
         return _refused(code, message)
     except Exception as error:  # noqa: BLE001 - the outermost edge: a caller learns that it failed, operators get the log line
-        telemetry.logger.error("support order failed", action=order.action.value, failure=telemetry.describe(error))
+        telemetry.logger.error("support order failed", action=sent.action.value, failure=telemetry.describe(error))
         raise SupportFailed("The order could not be completed; its log says why.") from None
-    telemetry.count("SupportOrderDone", dimensions={"action": order.action.value})
+    telemetry.count("SupportOrderDone", dimensions={"action": sent.action.value})
     # Who ordered it is in the event: an actor's name may be an e-mail address, and no log line carries one.
-    telemetry.logger.info("support order done", action=order.action.value, player_id=order.player_id, replayed=report.replayed)
-    return _view(report)
+    telemetry.logger.info("support order done", action=sent.action.value, player_id=sent.player_id, replayed=view["replayed"])
+    return view
 
 
-def _view(report: Report) -> dict[str, Any]:
+def _carried_out(sent: Event, request_id: str) -> dict[str, Any]:
+    """Carry an order out and show the account as it is then."""
+    if isinstance(sent.action, Action):
+        report = _support().carry_out(Order(sent.action, sent.player_id, sent.actor, sent.reason, request_id))
+        return _view(report, _verification().standing(sent.player_id), replayed=report.replayed)
+    # Whether there is such an account is asked first: it is never deleted, so it is there afterwards too.
+    report = _support().carry_out(Order(Action.SHOW, sent.player_id, sent.actor, sent.reason, request_id))
+    if sent.action is Word.VERIFY and _people().player_of(sent.actor) == sent.player_id:
+        raise OwnAccount
+    heard = _verification().carry_out(VerificationOrder(sent.player_id, sent.action, sent.actor, sent.reason, request_id))
+    return _view(report, heard.standing, replayed=heard.replayed)
+
+
+def _view(report: Report, verification: Verification, *, replayed: bool) -> dict[str, Any]:
+    said = verification.version > 0
     return {
         "player_id": report.player_id,
         "standing": report.standing.value,
@@ -122,7 +165,9 @@ def _view(report: Report) -> dict[str, Any]:
             }
             for session in report.sessions
         ],
-        "replayed": report.replayed,
+        "verified": verification.verified,
+        "verification": {"by": verification.by, "reason": verification.reason, "at": to_iso(verification.at_ms)} if said else None,
+        "replayed": replayed,
     }
 
 
@@ -132,10 +177,12 @@ def _refused(code: str, message: str, errors: list[dict[str, str]] | None = None
 
 def _fields(error: ValidationError) -> list[dict[str, str]]:
     known = {"missing": "is required", "extra_forbidden": "is not known"}
-    return [
-        {"field": ".".join(map(str, found["loc"]))[:64] or "event", "message": known.get(found["type"], "is not valid")}
-        for found in error.errors(include_url=False, include_input=False)[:ERRORS_MAX]
-    ]
+    # An order is flat, so a field is named by the first part of its place; one that may be of two kinds has an error for each.
+    named = {
+        str(found["loc"][0])[:64] if found["loc"] else "event": known.get(found["type"], "is not valid")
+        for found in error.errors(include_url=False, include_input=False)
+    }
+    return [{"field": field, "message": message} for field, message in named.items()][:ERRORS_MAX]
 
 
 handler: Final = telemetry.observed(_serve)

@@ -19,10 +19,12 @@ from countroom.cashier.gateways.dialect import MalformedEvent, SecretsUnusable
 from countroom.cashier.gateways.paymentiq import Answer, Call, ErrorCode
 from countroom.cashier.paymentiq_desk import PaymentIqDesk
 from countroom.cashier.store import CashierStore, StoreUnavailable
+from countroom.cashier.withdrawals.apply import Withdrawals
+from countroom.cashier.withdrawals.store import WithdrawalStore
 from countroom.clock import system_clock
 from countroom.ledger.book import Book, OutcomeUnknown, Pacing
 from countroom.ledger.store import LedgerStore
-from handlers.parts import payment_results
+from handlers.parts import payment_results, wake
 from runtime import aws, settings, telemetry
 from runtime.secrets import SecretReader, SecretUnavailable
 
@@ -33,7 +35,7 @@ _OK: Final = 200
 _STATUSES: Final = {ErrorCode.NOT_AUTHENTICATED: 401, ErrorCode.INVALID_REQUEST: 400, ErrorCode.TRY_AGAIN: 503}
 _TOO_LARGE: Final = 413
 _NO_ACTION: Final = "unknown"
-_SAID: Final = ("user_id", "tx_id", "origin_tx_id", "deposit_id", "auth_code")
+_SAID: Final = ("user_id", "tx_id", "origin_tx_id", "deposit_id", "withdrawal_id", "auth_code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Settings:
     paymentiq_secret: str
     ledger_table: str
     cashier_table: str
+    withdrawals_table: str
+    withdrawal_machine_arn: str
 
 
 @cache
@@ -53,7 +57,8 @@ def _desk() -> PaymentIqDesk:
     ledger = LedgerStore(aws.client("dynamodb", max_attempts=1), told.ledger_table)
     book = Book(ledger, system_clock, Pacing(budget_s=LEDGER_BUDGET_S))
     store = CashierStore(aws.client("dynamodb"), told.cashier_table)
-    return PaymentIqDesk(store, book, EventApplier(store, book, system_clock), system_clock)
+    withdrawals = Withdrawals(WithdrawalStore(aws.client("dynamodb"), told.withdrawals_table), book, system_clock, wake.waker())
+    return PaymentIqDesk(store, book, EventApplier(store, book, system_clock), withdrawals, system_clock)
 
 
 @cache

@@ -36,6 +36,11 @@ class Code(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     WRONG_CURRENCY = "wrong_currency"
     LIMIT_REACHED = "limit_reached"
+    METHOD_NOT_USABLE = "method_not_usable"
+    OTHER_METHOD_FIRST = "other_method_first"
+    TOO_LATE = "too_late"
+    CANCEL_NOT_OFFERED = "cancel_not_offered"
+    VERIFICATION_REQUIRED = "verification_required"
     PAYMENT_METHOD_NOT_ALLOWED = "payment_method_not_allowed"
     PAYMENT_REFUSED = "payment_refused"
     DEPOSIT_NOT_PAYABLE = "deposit_not_payable"
@@ -76,6 +81,8 @@ TABLE: Mapping[Code, Entry] = {
     Code.ACCOUNT_FROZEN: Entry(HTTPStatus.FORBIDDEN, "The account is frozen."),
     Code.WALLET_BLOCKED: Entry(HTTPStatus.FORBIDDEN, "The wallet is blocked."),
     Code.WALLET_EXCLUDED: Entry(HTTPStatus.FORBIDDEN, "The player is excluded from play."),
+    Code.VERIFICATION_REQUIRED: Entry(HTTPStatus.FORBIDDEN, "The identity has to be verified first."),
+    Code.CANCEL_NOT_OFFERED: Entry(HTTPStatus.FORBIDDEN, "A withdrawal cannot be called back."),
     Code.UNDER_AGE: Entry(HTTPStatus.FORBIDDEN, "The player is not old enough to play."),
     Code.NOT_FOUND: Entry(HTTPStatus.NOT_FOUND, "There is nothing here."),
     Code.METHOD_NOT_ALLOWED: Entry(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here."),
@@ -85,6 +92,9 @@ TABLE: Mapping[Code, Entry] = {
     Code.INSUFFICIENT_FUNDS: Entry(HTTPStatus.CONFLICT, "The balance does not cover the amount."),
     Code.WRONG_CURRENCY: Entry(HTTPStatus.CONFLICT, "The wallet is held in another currency."),
     Code.LIMIT_REACHED: Entry(HTTPStatus.CONFLICT, "A limit of the player has been reached."),
+    Code.METHOD_NOT_USABLE: Entry(HTTPStatus.CONFLICT, "Money cannot be paid out this way."),
+    Code.OTHER_METHOD_FIRST: Entry(HTTPStatus.CONFLICT, "Money has to go back to another payment method first."),
+    Code.TOO_LATE: Entry(HTTPStatus.CONFLICT, "It is too late for this."),
     Code.PAYMENT_METHOD_NOT_ALLOWED: Entry(HTTPStatus.CONFLICT, "This payment method is not offered to the player."),
     Code.PAYMENT_REFUSED: Entry(HTTPStatus.CONFLICT, "The payment service does not take this payment."),
     Code.DEPOSIT_NOT_PAYABLE: Entry(HTTPStatus.CONFLICT, "The deposit cannot be paid any more; a new one can be started."),

@@ -1,6 +1,5 @@
 """What every unit test gets: no network, no real credentials, a clock that stands still."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,11 +15,7 @@ LEDGER_TABLE = "ledger"
 PLAYERS_TABLE = "players"
 CASHIER_TABLE = "cashier"
 SESSIONS_TABLE = "sessions"
-
-# Read once, at import, by the process's one Logger and one Metrics.
-os.environ["POWERTOOLS_SERVICE_NAME"] = "unit-test"
-os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Countroom"
-os.environ["LOG_LEVEL"] = "INFO"
+WITHDRAWALS_TABLE = "withdrawals"
 
 
 def pytest_runtest_setup() -> None:
@@ -59,28 +54,28 @@ def aws(aws_environment: None) -> Iterator[None]:  # noqa: ARG001 - the environm
 
 @pytest.fixture
 def dynamodb(aws: None) -> Any:  # noqa: ARG001 - the account must be there first
-    """A low-level DynamoDB client with empty tables: ledger, players, cashier, sessions."""
+    """A low-level DynamoDB client with empty tables: ledger, players, cashier, sessions, withdrawals."""
     client = runtime_aws.client("dynamodb")
     _create_table(client, LEDGER_TABLE, ["pk"], index=("history", "p", "n", "N"))
     _create_table(client, PLAYERS_TABLE, ["pk", "sk"])
     _create_table(client, CASHIER_TABLE, ["pk", "sk"], index=("by_player", "player_id", "created_at", "S"))
     _create_table(client, SESSIONS_TABLE, ["pk"])
+    by_player, still_open = ("by_player", "player_id", "created_at", "S"), ("open", "open_status", "changed_at", "S")
+    _create_table(client, WITHDRAWALS_TABLE, ["pk", "sk"], index=by_player, second=still_open)
     return client
 
 
-def _create_table(client: Any, name: str, keys: list[str], index: tuple[str, str, str, str] | None = None) -> None:
+Index = tuple[str, str, str, str]
+
+
+def _create_table(client: Any, name: str, keys: list[str], index: Index | None = None, second: Index | None = None) -> None:
     attributes = dict.fromkeys(keys, "S")
     request: dict[str, Any] = {"TableName": name, "BillingMode": "PAY_PER_REQUEST", "KeySchema": _key_schema(keys)}
-    if index is not None:
-        index_name, hash_key, range_key, range_type = index
+    indexes = [found for found in (index, second) if found is not None]
+    for index_name, hash_key, range_key, range_type in indexes:
         attributes |= {hash_key: "S", range_key: range_type}
-        request["GlobalSecondaryIndexes"] = [
-            {
-                "IndexName": index_name,
-                "KeySchema": _key_schema([hash_key, range_key]),
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ]
+        shape = {"KeySchema": _key_schema([hash_key, range_key]), "Projection": {"ProjectionType": "ALL"}}
+        request.setdefault("GlobalSecondaryIndexes", []).append({"IndexName": index_name, **shape})
     request["AttributeDefinitions"] = [{"AttributeName": n, "AttributeType": t} for n, t in attributes.items()]
     client.create_table(**request)
 

@@ -1,11 +1,11 @@
 """PaymentIQ's desk: each call answered by what stands in the ledger, so that the same call has the same answer, for ever.
 
 Money in goes the way of all deposits: a transfer is an event of its deposit, applied at once instead of by a queue. Money out is
-held when it is authorised, and captured or released after that. Every movement is named after PaymentIQ's own transaction, so a
-call that was cut off between its effect and its answer finds the effect when it is sent again.
+a withdrawal's, which was ordered there: what is said of it is for the withdrawal (`paymentiq_withdrawals`). Every movement is named
+after the deposit, the withdrawal or PaymentIQ's own transaction, so a call that was cut off between its effect and its answer finds
+the effect when it is sent again.
 
-What PaymentIQ says it has moved is booked, always: its amount counts, not the one that was authorised. A withdrawal that was paid
-although nothing is held for it any more is booked as a correction, into debt if it must be, and people are told.
+What PaymentIQ says it has moved is booked, always: its amount counts, not the one that was authorised.
 """
 
 import base64
@@ -26,12 +26,13 @@ from countroom.cashier.gateways.paymentiq import (
     ErrorCode,
     Transfer,
     VerifyUser,
-    is_withdrawal_code,
 )
 from countroom.cashier.idempotency import Answer as FirstAnswer
 from countroom.cashier.idempotency import Claim
 from countroom.cashier.paymentiq_payouts import Payouts
+from countroom.cashier.paymentiq_withdrawals import OrderedPayouts, Withdrawals
 from countroom.cashier.store import CashierStore, StoreUnavailable
+from countroom.cashier.withdrawals.withdrawal import is_withdrawal_id
 from countroom.clock import Clock
 from countroom.ledger.book import Book
 from countroom.ledger.movements import LimitKind, Status
@@ -57,12 +58,13 @@ _DECLINED: Final = frozenset({ErrorCode.LIMIT_REACHED, ErrorCode.USER_BLOCKED, E
 class PaymentIqDesk:
     """Answers the calls. Every method may raise StoreUnavailable and OutcomeUnknown: then the same call, sent again, is safe."""
 
-    def __init__(self, store: CashierStore, book: Book, applier: EventApplier, clock: Clock) -> None:
+    def __init__(self, store: CashierStore, book: Book, applier: EventApplier, withdrawals: Withdrawals, clock: Clock) -> None:
         self._store = store
         self._book = book
         self._applier = applier
         self._clock = clock
         self._payouts = Payouts(book)
+        self._ordered = OrderedPayouts(withdrawals, self._payouts)
 
     def answer(self, call: Call) -> Answer:
         """Do what a call says and answer it."""
@@ -70,22 +72,23 @@ class PaymentIqDesk:
             case VerifyUser():
                 return self._verify_user(call)
             case Authorize():
-                return self._authorize_deposit(call) if call.amount > 0 else self._payouts.authorize(call)
+                return self._authorize_deposit(call) if call.amount > 0 else self._ordered.authorize(call)
             case Transfer():
                 return self._transfer(call)
             case Cancel():
-                return self._payouts.cancel(call) if is_withdrawal_code(call.auth_code) else self._cancel_deposit(call)
+                return self._ordered.cancel(call) if is_withdrawal_id(call.auth_code) else self._cancel_deposit(call)
 
     def _verify_user(self, call: VerifyUser) -> Answer:
         told = {"userId": call.user_id}
         deposit = self._deposit(call.session_id, call.user_id)
-        if deposit is None or deposit.status not in UNPAID:
+        pays_in = deposit is not None and deposit.status in UNPAID
+        if not pays_in and not self._ordered.is_session(call):
             return Answer(told, ErrorCode.UNKNOWN_SESSION)
         wallet = self._book.wallet(call.user_id)
         if wallet is None:
             return Answer(told, ErrorCode.UNKNOWN_USER)
-        if wallet.status is not Status.ACTIVE:
-            return Answer(told, _STATUSES[wallet.status])
+        if wallet.status is not Status.ACTIVE and (pays_in or wallet.status is not Status.EXCLUDED):
+            return Answer(told, _STATUSES[wallet.status])  # who is excluded from play still gets the own money
         balance = money.format_amount(max(0, wallet.cash), money.currency(wallet.currency))
         return Answer({**told, "country": wallet.country, "balance": balance, "balanceCy": wallet.currency})
 
@@ -141,9 +144,11 @@ class PaymentIqDesk:
 
     def _transfer(self, call: Transfer) -> Answer:
         if not call.origin_tx_id:
-            return self._pay_in(call) if call.amount > 0 else self._payouts.pay_out(call)
+            return self._pay_in(call) if call.amount > 0 else self._ordered.pay_out(call)
         if call.amount < 0:
             return self._take_back(call)
+        if (answer := self._ordered.give_back(call)) is not None:
+            return answer
         paid_out = self._payouts.has_paid(call.origin_tx_id)
         return self._payouts.give_back(call) if paid_out else self._give_back(call)
 
@@ -196,7 +201,7 @@ class PaymentIqDesk:
         deposit = self._deposit(deposit_id, call.user_id)
         if deposit is None:
             foreign = Answer(_of(call), ErrorCode.UNKNOWN_TRANSACTION, alarm="foreign_deposit")
-            return foreign if deposit_id else self._payouts.give_back_unknown(call)
+            return foreign if deposit_id else self._payouts.credit(call)
         if call.currency != deposit.currency:
             return Answer(_of(call), ErrorCode.WRONG_CURRENCY, alarm="wrong_currency")
         event = paymentiq_reversals.given_back(self._store, call, deposit, self._clock())

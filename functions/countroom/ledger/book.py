@@ -85,6 +85,11 @@ class BatchPosted:
     results: tuple[Posted | Refused, ...]
     balances: Balances
 
+    @property
+    def replayed(self) -> bool:
+        """Whether all of it stood before this call, so that nothing was written, companions neither."""
+        return all(result.replayed for result in self.results)
+
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
@@ -145,16 +150,22 @@ class Book:
         """Post one movement, and the companions of other rooms with it, once for ever. Raise OutcomeUnknown."""
         return self._until_certain(lambda: self._try(movement, companions))
 
-    def post_batch(self, movements: Sequence[Movement], tolerate: frozenset[Reason] = frozenset()) -> BatchPosted | Refused:
+    def post_batch(
+        self,
+        movements: Sequence[Movement],
+        tolerate: frozenset[Reason] = frozenset(),
+        companions: Sequence[Companion] = (),
+    ) -> BatchPosted | Refused:
         """Post movements of one player in order, all or none. Repeats among them keep their first outcome.
 
-        The first refusal refuses the batch, except where `tolerate` names its reason. Raise OutcomeUnknown.
+        The first refusal refuses the batch, except where `tolerate` names its reason. The companions of other rooms are written
+        with the batch: not where it is refused, nor where all of it stood before (`BatchPosted.replayed`). Raise OutcomeUnknown.
         """
         if not 1 <= len(movements) <= BATCH_MAX:
             return Refused(Reason.BATCH_TOO_LARGE)
         if any(movement.player_id != movements[0].player_id for movement in movements):
             return Refused(Reason.REFERENCE_MISMATCH)
-        return self._until_certain(lambda: self._try_batch(movements, tolerate))
+        return self._until_certain(lambda: self._try_batch(movements, tolerate, companions))
 
     def _reading(self, read: Callable[[], T]) -> T:
         tries = _Tries(self._pacing)
@@ -203,7 +214,9 @@ class Book:
             case Stale():
                 raise _MovedOn
 
-    def _try_batch(self, movements: Sequence[Movement], tolerate: frozenset[Reason]) -> BatchPosted | Refused:
+    def _try_batch(
+        self, movements: Sequence[Movement], tolerate: frozenset[Reason], companions: Sequence[Companion]
+    ) -> BatchPosted | Refused:
         snapshot = self._store.snapshot(movements[0].player_id, movements, own=True)
         if snapshot.wallet is None:
             return Refused(Reason.UNKNOWN_PLAYER)
@@ -211,8 +224,12 @@ class Book:
         for index, movement in enumerate(movements):
             if refused := batch.add(index, movement):
                 return self._refuse_batch(snapshot.wallet, movements, batch, refused)
-        if batch.decisions and self._store.commit(snapshot.wallet.version, batch.decisions) != Committed():
-            raise _MovedOn
+        if batch.decisions:
+            answer = self._store.commit(snapshot.wallet.version, batch.decisions, companions)
+            if isinstance(answer, CompanionRefused):
+                return Refused(Reason.COMPANION_CONFLICT, balances=_balances(snapshot.wallet))
+            if not isinstance(answer, Committed):
+                raise _MovedOn
         return BatchPosted(tuple(batch.results), _newest(batch.wallet, None))
 
     def _refuse_batch(self, wallet: Wallet, movements: Sequence[Movement], batch: "_Batch", refused: Refused) -> Refused:

@@ -11,13 +11,17 @@ from countroom.cashier.gateways import paymentiq
 from countroom.cashier.gateways.paymentiq import Answer
 from countroom.cashier.paymentiq_desk import PaymentIqDesk
 from countroom.cashier.store import CashierStore
+from countroom.cashier.withdrawals.apply import Withdrawals
+from countroom.cashier.withdrawals.store import WithdrawalStore
+from countroom.cashier.withdrawals.withdrawal import Withdrawal
 from countroom.ledger.book import Book, Pacing, Posted
 from countroom.ledger.movements import Adjustment, OpenWallet, Reference
 from countroom.ledger.store import LedgerStore
 from countroom.ledger.wallet import Wallet
+from tests.unit.cashier.payouts.support import WITHDRAWAL_ID, nobody_waits, submitted, withdrawal
 from tests.unit.cashier.support import DEPOSIT_ID, OTHER_PLAYER, PLAYER, keep, nanos
 from tests.unit.clock import START_MS
-from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
+from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE, WITHDRAWALS_TABLE
 
 PACING = Pacing(budget_s=30.0, attempts_max=4, timer=lambda: 0.0, sleep=lambda _seconds: None)
 
@@ -48,14 +52,25 @@ class House:
         """Put this house's mark on the players, deposits and transactions of a text."""
         if not self._mark:
             return text
-        for name in (PLAYER, OTHER_PLAYER, DEPOSIT_ID):
+        for name in (PLAYER, OTHER_PLAYER, DEPOSIT_ID, WITHDRAWAL_ID):
             text = text.replace(name, name[:-2] + self._mark)
         return re.sub(r"(?<![0-9.])([12]00[1-4])(?![0-9])", rf"\1{self._mark}", text)
 
     def desk(self, client: Any | None = None) -> PaymentIqDesk:
         over = client or self.client
         store, book = CashierStore(over, CASHIER_TABLE), Book(LedgerStore(over, LEDGER_TABLE), self.clock, PACING)
-        return PaymentIqDesk(store, book, EventApplier(store, book, self.clock), self.clock)
+        withdrawals = Withdrawals(WithdrawalStore(over, WITHDRAWALS_TABLE), book, self.clock, nobody_waits, lambda _seconds: None)
+        return PaymentIqDesk(store, book, EventApplier(store, book, self.clock), withdrawals, self.clock)
+
+    def withdraw(self, amount: str = "20.00", *, sent: bool = True) -> None:
+        """Let the player ask for a withdrawal through PaymentIQ; `sent`: it is on its way there."""
+        made = withdrawal(amount, gateway="paymentiq", name=self.own(WITHDRAWAL_ID), player=self.own(PLAYER))
+        submitted(self.client, self.book, self.clock, made, sent=sent)
+
+    def withdrawal(self) -> Withdrawal:
+        found = WithdrawalStore(self.client, WITHDRAWALS_TABLE).get(self.own(WITHDRAWAL_ID))
+        assert found is not None
+        return found
 
     def ask(self, action: str, body: dict[str, Any], client: Any | None = None) -> Answer:
         return self.desk(client).answer(paymentiq.parse(action, self.own(json.dumps(body)).encode()))
@@ -106,7 +121,13 @@ def call(amount: str = "10.00", tx: object = "1001", **fields: Any) -> dict[str,
 
 
 def out(amount: str = "-20.00", tx: object = "2001", **fields: Any) -> dict[str, Any]:
-    return call(amount, tx, attributes=None, txName="BankWithdrawal", **fields)
+    """A call about the withdrawal that the house has ordered."""
+    return call(amount, tx, **{"attributes": {"withdrawal_id": WITHDRAWAL_ID}, "txName": "BankWithdrawal", **fields})
+
+
+def stray(amount: str = "-20.00", tx: object = "2001", **fields: Any) -> dict[str, Any]:
+    """A call about a payment that the house has not ordered."""
+    return out(amount, tx, attributes=None, **fields)
 
 
 def cancel(auth_code: str, tx: str = "2001", user: str = PLAYER) -> dict[str, Any]:

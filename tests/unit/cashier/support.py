@@ -11,6 +11,7 @@ from standardwebhooks import Webhook
 from countroom import money
 from countroom.cashier.apply_event import EventApplier
 from countroom.cashier.deposits import Deposit, Payment, open_deposit
+from countroom.cashier.gateways import DIALECTS
 from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
 from countroom.cashier.idempotency import Answer, Claim
 from countroom.cashier.store import CashierStore
@@ -52,6 +53,11 @@ def event_of(
 
 SUCCEEDED = event_of()
 FAILED = event_of(PaymentOutcome.FAILED, reason="card_declined")
+
+
+def payment_events(gateway: str, body: bytes) -> list[PaymentEvent]:
+    """What a gateway's dialect reads of payments in a body; payouts would be no payments."""
+    return [event for event in DIALECTS[gateway].parse(body) if isinstance(event, PaymentEvent)]
 
 
 def body_of(kind: str = "payment.succeeded", **data: Any) -> bytes:

@@ -25,7 +25,16 @@ from sandbox.gateway.table import Event, Payment, Speaker
 from sandbox.stack import Gateway
 from tests.unit.cashier import stripe_wire
 from tests.unit.cashier.memory import Office
-from tests.unit.cashier.support import DEPOSIT_ID, OLD_SECRET, SECRET, body_of, deposit_of, nanos, signed_headers
+from tests.unit.cashier.support import (
+    DEPOSIT_ID,
+    OLD_SECRET,
+    SECRET,
+    body_of,
+    deposit_of,
+    nanos,
+    payment_events,
+    signed_headers,
+)
 from tests.unit.clock import START_MS
 
 START_S = START_MS // 1000
@@ -134,7 +143,7 @@ def test_stripes_library_reads_the_sandboxes_event_as_the_house_does() -> None:
     message = STRIPE.tell(Gateway("http://127.0.0.1:1/x", stripe_wire.SECRET), PAYMENT, event_of(Step.SUCCEEDED))
     body = message.body or b""
     read = stripe.Webhook.construct_event(body, message.headers["Stripe-Signature"], stripe_wire.SECRET)
-    (told,) = DIALECTS["stripe"].parse(body)
+    (told,) = payment_events("stripe", body)
     intent = read["data"]["object"]
     assert (read.type, read.id) == ("payment_intent.succeeded", told.event_id)
     assert (intent["id"], intent["metadata"]["deposit_id"]) == (told.payment.payment_id, told.deposit_id)
@@ -153,7 +162,7 @@ def test_stripes_library_reads_the_sandboxes_event_as_the_house_does() -> None:
 def test_stripes_library_reads_refunds_and_disputes_as_the_house_does(step: Step, kind: str, outcome: PaymentOutcome) -> None:
     message = STRIPE.tell(Gateway("http://127.0.0.1:1/x", stripe_wire.SECRET), PAYMENT, event_of(step))
     read = stripe.Webhook.construct_event(message.body or b"", message.headers["Stripe-Signature"], stripe_wire.SECRET)
-    told = {one.outcome: one for one in DIALECTS["stripe"].parse(message.body or b"")}[outcome]
+    told = {one.outcome: one for one in payment_events("stripe", message.body or b"")}[outcome]
     subject = read["data"]["object"]
     assert isinstance(subject, stripe.Refund if step is Step.REFUNDED else stripe.Dispute)
     assert (read.type, subject["id"], subject["payment_intent"]) == (kind, told.case_id, told.payment.payment_id)
@@ -172,7 +181,7 @@ def test_each_life_that_the_sandboxes_stripe_speaks_of_ends_as_it_says_in_every_
     for order in permutations(bodies):
         office = Office(deposit_of("12.34"))
         for body in (*order, *order):
-            office.take(*DIALECTS["stripe"].parse(body or b""))
+            office.take(*payment_events("stripe", body or b""))
         assert (office.deposit.status, office.cash) == (life.ends(STRIPE.untouched), nanos("12.34") if life.credited else 0)
 
 
@@ -180,7 +189,7 @@ def test_the_package_reads_the_sandboxes_event_as_the_house_does() -> None:
     message = STANDARD.tell(Gateway("http://127.0.0.1:1/x", SECRET), PAYMENT, event_of(Step.SUCCEEDED))
     body = message.body or b""
     read = standardwebhooks.Webhook(SECRET).verify(body, dict(message.headers))
-    (told,) = DIALECTS["standard"].parse(body)
+    (told,) = payment_events("standard", body)
     assert (read["type"], read["data"]["amount"]) == (f"payment.{told.outcome}", "12.34")
     assert (read["data"]["deposit_id"], told.payment.amount) == (told.deposit_id, nanos("12.34"))
 

@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from countroom.cashier.gateways import DIALECTS
 from countroom.cashier.gateways.openers.dialect import (
     Ask,
     BadCredentials,
@@ -25,7 +24,7 @@ from countroom.cashier.gateways.openers.dialect import (
 )
 from countroom.cashier.gateways.openers.registry import OPENINGS
 from countroom.cashier.terms import Method
-from tests.unit.cashier.support import DEPOSIT_ID, PLAYER, nanos
+from tests.unit.cashier.support import DEPOSIT_ID, PLAYER, nanos, payment_events
 from tests.unit.clock import START_MS
 
 RETURN_URL = "https://casino.example/deposits/1"
@@ -140,14 +139,14 @@ def test_what_is_sent_is_what_the_webhooks_are_read_by() -> None:
         "success": "true",
     }
     body = json.dumps({"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}).encode()
-    (event,) = DIALECTS["adyen"].parse(body)
+    (event,) = payment_events("adyen", body)
     assert (event.deposit_id, event.payment.amount, event.payment.currency) == (DEPOSIT_ID, ORDER.amount, "EUR")
 
     form = dict(parse_qsl(asked("stripe").body.decode()))
     metadata = {name[len("metadata[") : -1]: value for name, value in form.items() if name.startswith("metadata[")}
     intent = {"id": "pi_1", "amount": int(form["amount"]), "amount_received": int(form["amount"]), "currency": form["currency"]}
     told = {"id": "evt_1", "type": "payment_intent.succeeded", "created": 1, "data": {"object": intent | {"metadata": metadata}}}
-    (event,) = DIALECTS["stripe"].parse(json.dumps(told).encode())
+    (event,) = payment_events("stripe", json.dumps(told).encode())
     assert (event.deposit_id, event.payment.amount, event.payment.currency) == (DEPOSIT_ID, ORDER.amount, "EUR")
 
 

@@ -1,7 +1,6 @@
 import contextlib
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -17,13 +16,12 @@ from countroom.ledger.audit import audit_items
 from countroom.ledger.book import OutcomeUnknown, Posted
 from countroom.ledger.movements import LimitKind, Reference, SetLimit, SetStatus, Status
 from countroom.times import DAY_MS
-from tests.unit.cashier.paymentiq_world import House, call, cancel, money, out, verify
+from tests.unit.cashier.paymentiq_world import House, call, cancel, money, out, stray, verify
 from tests.unit.cashier.support import (
     DEPOSIT_ID,
     OTHER_PLAYER,
     PLAYER,
     BreakingClient,
-    InterruptedClient,
     Killed,
     keep,
     lost,
@@ -200,8 +198,7 @@ def test_a_payment_that_will_not_be_made_is_cancelled(house: House) -> None:
 )
 def test_what_is_taken_back_is_booked_once_into_debt_if_it_must_be(house: House, name: str | None, status: DepositStatus) -> None:
     house.says("transfer", call("60.00"))
-    hold = house.says("authorize", out("-100.00"))
-    assert hold["success"]
+    house.withdraw("100.00")
     back = call("-60.00", "1002", originTxId="1001", txName=name)
     told = [house.says("transfer", back) for _ in range(3)]
     assert told == [{"success": True, "userId": PLAYER, "txId": "1002", "merchantTxId": DEPOSIT_ID}] * 3
@@ -243,125 +240,43 @@ def test_another_players_payment_cannot_be_taken_back(house: House) -> None:
     assert (house.holds(), house.holds(OTHER_PLAYER)) == (money("60.00"), money("0.00"))
 
 
-# Money out
+# Money out: what was not ordered. What was is in test_paymentiq_withdrawals
 
 
-def test_a_withdrawal_is_held_then_captured_once_however_often_it_is_told(house: House) -> None:
-    authorised = [house.says("authorize", out()) for _ in range(3)]
-    assert authorised[0]["authCode"] == "wd-2001"
-    assert authorised == [authorised[0]] * 3
-    assert house.holds() == money("30.00", "20.00")
-    paid = [house.says("transfer", out(authCode="wd-2001")) for _ in range(3)]
-    assert paid == [paid[0]] * 3
-    assert (paid[0]["success"], paid[0]["merchantTxId"][:3]) == (True, "tx_")
-    assert house.holds() == money("30.00")
-    assert house.wallet().totals.withdrawn == nanos("20.00")
-    assert house.says("authorize", out()) == authorised[0]
-
-
-@pytest.mark.parametrize(("amount", "cash"), [("-19.00", "31.00"), ("-50.00", "0.00")])
-@pytest.mark.parametrize("code", ["wd-2001", None])
-def test_another_amount_that_was_paid_counts_and_the_rest_is_free(house: House, amount: str, cash: str, code: str | None) -> None:
-    house.says("authorize", out())
+def test_a_payment_that_nobody_ordered_is_never_authorised(house: House) -> None:
     for _ in range(2):
-        answer = house.ask("transfer", out(amount, authCode=code))
-        assert (answer.error, answer.alarm) == (None, "")
+        refused(house.says("authorize", stray()), ErrorCode.UNKNOWN_TRANSACTION)
+    refused(house.says("cancel", cancel("wd-2001")), ErrorCode.UNKNOWN_TRANSACTION)
+    assert house.holds() == money("50.00")
+
+
+@pytest.mark.parametrize(("amount", "cash"), [("-20.00", "30.00"), ("-70.00", "-20.00")])
+def test_a_payment_that_nobody_ordered_is_booked_once_and_people_are_told(house: House, amount: str, cash: str) -> None:
+    for _ in range(3):
+        answer = house.ask("transfer", stray(amount))
+        assert (answer.error, answer.alarm) == (None, "paid_unordered")
     assert house.holds() == money(cash)
-    assert house.wallet().totals.withdrawn == nanos(amount.removeprefix("-"))
+    answer = house.ask("transfer", stray("-1.00"))
+    assert (answer.error, answer.alarm) == (ErrorCode.DUPLICATE_TRANSACTION, "other_figures")
+    assert not house.says("transfer", stray(amount, userId=OTHER_PLAYER))["success"]
+    assert (house.holds(), house.holds(OTHER_PLAYER)) == (money(cash), money("0.00"))
 
 
-def test_more_than_there_is_is_booked_into_debt_and_people_are_told(house: House) -> None:
-    house.says("authorize", out())
-    answer = house.ask("transfer", out("-70.00", authCode="wd-2001"))
-    assert (answer.error, answer.alarm) == (None, "paid_without_hold")
-    assert house.holds() == money("-20.00")
-    assert house.ask("transfer", out("-70.00", authCode="wd-2001")).body == answer.body
-    assert house.holds() == money("-20.00")
-
-
-@pytest.mark.parametrize("second", ["-19.00", "-20.00", "-21.00", "-70.00"])
-@pytest.mark.parametrize("first", ["-19.00", "-20.00", "-21.00", "-70.00"])
-def test_the_same_withdrawal_with_another_amount_is_refused(house: House, first: str, second: str) -> None:
-    house.says("authorize", out())
-    assert house.says("transfer", out(first))["success"]
-    before = house.holds()
-    answer = house.ask("transfer", out(second))
-    expected = None if first == second else ErrorCode.DUPLICATE_TRANSACTION
-    assert answer.error is expected
-    assert house.holds() == before
-
-
-def test_a_withdrawal_that_is_cancelled_is_released_once(house: House) -> None:
-    first = house.says("authorize", out())
-    assert [house.says("cancel", cancel("wd-2001"))["success"] for _ in range(3)] == [True] * 3
+def test_a_payment_that_nobody_ordered_and_that_comes_back_is_credited_part_by_part(house: House) -> None:
+    house.says("transfer", stray())
+    for tx, amount in (("2002", "5.00"), ("2003", "15.00")):
+        for _ in range(2):
+            answer = house.ask("transfer", stray(amount, tx, originTxId="2001"))
+            assert (answer.error, answer.alarm) == (None, "returned_unordered")
+    refused(house.says("transfer", stray("1.00", "2003", originTxId="2001")), ErrorCode.DUPLICATE_TRANSACTION)
+    foreign = stray("7.00", "2004", originTxId="2001", userId=OTHER_PLAYER)
+    refused(house.says("transfer", foreign), ErrorCode.UNKNOWN_TRANSACTION)
     assert house.holds() == money("50.00")
-    assert house.says("authorize", out()) == first
-    assert house.holds() == money("50.00")
-
-
-def test_a_success_after_the_release_is_booked_and_people_are_told(house: House) -> None:
-    house.says("authorize", out())
-    house.says("cancel", cancel("wd-2001"))
-    for _ in range(2):
-        assert house.says("transfer", out(authCode="wd-2001"))["success"]
-    assert house.holds() == money("30.00")
-
-
-def test_a_cancel_after_the_payment_releases_nothing(house: House) -> None:
-    house.says("authorize", out())
-    house.says("transfer", out(authCode="wd-2001"))
-    refused(house.says("cancel", cancel("wd-2001")), ErrorCode.ALREADY_PROCESSED)
-    assert house.holds() == money("30.00")
-
-
-def test_a_cancel_that_comes_before_its_authorisation_lets_nothing_be_held(house: House) -> None:
-    assert [house.says("cancel", cancel("wd-2001"))["success"] for _ in range(2)] == [True, True]
-    refused(house.says("authorize", out()), ErrorCode.ALREADY_PROCESSED)
-    assert house.holds() == money("50.00")
-
-
-def test_a_withdrawal_that_was_paid_unasked_is_booked_and_nothing_is_held_for_it_later(house: House) -> None:
-    answer = house.ask("transfer", out())
-    assert (answer.error, answer.alarm) == (None, "paid_without_hold")
-    refused(house.says("authorize", out()), ErrorCode.ALREADY_PROCESSED)
-    assert house.holds() == money("30.00")
-
-
-def test_a_withdrawal_of_more_than_there_is_stays_refused(house: House) -> None:
-    for _ in range(2):
-        refused(house.says("authorize", out("-50.01")), ErrorCode.INSUFFICIENT_FUNDS)
-        house.says("transfer", call())
-    refused(house.says("authorize", out("-50.01", userId=OTHER_PLAYER)), ErrorCode.DUPLICATE_TRANSACTION)
-
-
-@pytest.mark.parametrize("again", ["transfer", "authorize"])
-def test_another_player_or_currency_does_not_meet_a_hold(house: House, again: str) -> None:
-    house.says("authorize", out())
-    for fields in ({"userId": OTHER_PLAYER}, {"txAmountCy": "USD"}):
-        assert not house.says(again, out(**fields))["success"]
-    assert (house.holds(), house.holds(OTHER_PLAYER)) == (money("30.00", "20.00"), money("0.00"))
-
-
-@pytest.mark.parametrize(("amount", "alarm"), [("20.00", ""), ("5.00", "returned_otherwise")])
-def test_a_payout_that_comes_back_is_credited_once(house: House, amount: str, alarm: str) -> None:
-    house.says("authorize", out())
-    house.says("transfer", out(authCode="wd-2001"))
-    back = out(amount, "2002", originTxId="2001")
-    assert house.ask("transfer", back).alarm == alarm
-    assert house.says("transfer", back)["success"]
-    assert house.holds()[0] == nanos("30.00") + nanos(amount)
-    refused(house.says("transfer", {**back, "txAmount": "1.00"}), ErrorCode.DUPLICATE_TRANSACTION)
-    refused(
-        house.says("transfer", {**out("7.00", "2003", originTxId="2001"), "userId": OTHER_PLAYER}), ErrorCode.UNKNOWN_TRANSACTION
-    )
-    if not alarm:
-        refused(house.says("transfer", {**back, "txId": "2004"}), ErrorCode.ALREADY_PROCESSED)
 
 
 def test_no_wallet_no_money(house: House) -> None:
     nobody = "pl_" + "z" * 20
-    refused(house.says("authorize", out(userId=nobody)), ErrorCode.UNKNOWN_USER)
-    refused(house.says("transfer", out(userId=nobody)), ErrorCode.UNKNOWN_USER)
+    refused(house.says("transfer", stray(userId=nobody)), ErrorCode.UNKNOWN_USER)
     refused(house.says("transfer", call(userId=nobody)), ErrorCode.UNKNOWN_USER)
     for attributes in ({"deposit_id": DEPOSIT_ID}, None):
         answer = house.ask("transfer", call(txAmountCy="USD", attributes=attributes))
@@ -374,41 +289,18 @@ def test_all_that_paymentiq_can_do_leaves_a_ledger_in_which_the_audit_finds_noth
     says("transfer", call("9.00"))
     says("transfer", call("-9.00", "1002", originTxId="1001", txName="Chargeback"))
     says("transfer", call("9.00", "1003", originTxId="1001"))
+    house.withdraw()
+    says("authorize", out())
+    says("transfer", out())
+    says("transfer", out("-1.00", "2002"))
     for number, amount in enumerate(("-1.00", "-1.50", "-0.50", "-90.00")):
-        tx = f"30{number}"
-        says("authorize", out("-1.00", tx))
-        says("transfer", out(amount, tx))
-        says("transfer", out(amount.removeprefix("-"), f"40{number}", originTxId=tx))
-    says("authorize", out("-1.00", "50"))
-    says("cancel", cancel("wd-50", "50"))
-    says("transfer", out("-1.00", "50"))
-    says("cancel", cancel("wd-51", "51"))
-    says("authorize", out("-1.00", "51"))
-    says("transfer", out("-1.00", "51"))
-    says("transfer", out("-1.00", "52"))
+        says("transfer", stray(amount, f"30{number}"))
+        says("transfer", stray(amount.removeprefix("-"), f"40{number}", originTxId=f"30{number}"))
+    says("transfer", out("20.00", "2003", originTxId="2001"))
     report = audit_items(dynamodb.scan(TableName=LEDGER_TABLE, ConsistentRead=True)["Items"])
-    assert report.records > 25
+    assert report.records > 15
     assert report.findings == []
-    assert house.wallet().held == 0
-    assert house.holds() == money("56.00")
-
-
-def ask_into(answers: list[Answer], house: House) -> None:
-    answers.append(house.ask("transfer", out("-15.00")))
-
-
-def test_of_two_transfers_that_say_otherwise_at_one_moment_one_is_booked(dynamodb: Any, clock: FixedClock) -> None:
-    for at in range(20):
-        house = House(dynamodb, clock, number=at + 1)
-        house.says("authorize", out())
-        answers: list[Answer] = []
-        twin = InterruptedClient(dynamodb, at, partial(ask_into, answers, house))
-        answers.append(house.ask("transfer", out(), twin))
-        if not twin.interrupted:
-            break
-        assert sorted(str(answer.error) for answer in answers) == ["DUPLICATE_TRANSACTION", "None"]
-        assert house.holds() in {money("30.00"), money("35.00")}
-    assert at > 2
+    assert house.holds() == money("58.00")
 
 
 # A call that is cut off anywhere is answered, when it is sent again, as if it had not been
@@ -419,15 +311,10 @@ LIVES: dict[str, tuple[tuple[tuple[str, dict[str, Any]], ...], tuple[str, dict[s
     "credit without a deposit": ((), ("transfer", call(attributes=None)), money("60.00")),
     "take back": ((("transfer", call()),), ("transfer", call("-10.00", "1002", originTxId="1001")), money("50.00")),
     "take back too early": ((), ("transfer", call("-10.00", "1002", originTxId="1001")), money("50.00")),
-    "hold": ((), ("authorize", out()), money("30.00", "20.00")),
-    "capture": ((("authorize", out()),), ("transfer", out()), money("30.00")),
-    "capture less": ((("authorize", out()),), ("transfer", out("-5.00")), money("45.00")),
-    "capture more than there is": ((("authorize", out()),), ("transfer", out("-70.00")), money("-20.00")),
-    "release": ((("authorize", out()),), ("cancel", cancel("wd-2001")), money("50.00")),
-    "release what is not held": ((), ("cancel", cancel("wd-2001")), money("50.00")),
-    "give back": (
-        (("authorize", out()), ("transfer", out())),
-        ("transfer", out("20.00", "2002", originTxId="2001")),
+    "an unordered payment": ((), ("transfer", stray("-70.00")), money("-20.00")),
+    "an unordered payment that comes back": (
+        (("transfer", stray()),),
+        ("transfer", stray("20.00", "2002", originTxId="2001")),
         money("50.00"),
     ),
 }

@@ -16,7 +16,7 @@ from runtime.secrets import SecretReader
 from tests.unit.cashier.paymentiq_world import House, call, verify
 from tests.unit.cashier.support import DEPOSIT_ID, PLAYER
 from tests.unit.clock import FixedClock
-from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
+from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE, WITHDRAWALS_TABLE
 
 SECRET = "s" * 32
 NEXT_SECRET = "n" * 32
@@ -163,7 +163,8 @@ def test_the_log_names_the_transaction_and_neither_secret_nor_amount(world: Worl
 
 
 def test_the_whole_entrance_over_real_tables(monkeypatch: pytest.MonkeyPatch, dynamodb: Any, clock: FixedClock) -> None:
-    for name, value in {"PAYMENTIQ_SECRET": "arn", "LEDGER_TABLE": LEDGER_TABLE, "CASHIER_TABLE": CASHIER_TABLE}.items():
+    tables = {"LEDGER_TABLE": LEDGER_TABLE, "CASHIER_TABLE": CASHIER_TABLE, "WITHDRAWALS_TABLE": WITHDRAWALS_TABLE}
+    for name, value in {**tables, "PAYMENTIQ_SECRET": "arn", "WITHDRAWAL_MACHINE_ARN": "arn"}.items():
         monkeypatch.setenv(name, value)
     entrance._desk.cache_clear()
     house, made = House(dynamodb, clock), World()

@@ -15,7 +15,7 @@ from countroom.ledger.audit import audit_items
 from countroom.ledger.book import OutcomeUnknown
 from handlers import paymentiq as entrance
 from runtime import telemetry
-from tests.unit.cashier.paymentiq_world import House, call, money, out
+from tests.unit.cashier.paymentiq_world import House, call, money
 from tests.unit.cashier.support import OTHER_PLAYER, BreakingClient, Killed, lost
 from tests.unit.clock import FixedClock
 from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
@@ -119,17 +119,6 @@ def test_people_are_told_of_what_names_a_payment_that_nobody_knows(house: House)
     answer = house.ask("transfer", {**give("3002"), "originTxId": "9998"})
     assert (answer.error, answer.alarm) == (None, "returned_otherwise")
     assert house.holds() == money("70.00")
-
-
-def test_what_comes_back_of_a_withdrawal_that_never_left_is_not_credited_beside_its_hold(house: House) -> None:
-    house.says("authorize", out("-20.00", "4001"))
-    for _ in range(2):
-        answer = house.ask("transfer", out("20.00", "4002", originTxId="4001"))
-        assert (answer.error, answer.alarm) == (ErrorCode.NOT_BOOKED, "returned_unpaid")
-    assert house.holds() == money("40.00", "20.00")
-    house.says("transfer", out("-20.00", "4001"))
-    assert house.ask("transfer", out("20.00", "4002", originTxId="4001")).error is None
-    assert house.holds() == money("60.00")
 
 
 def test_nothing_is_given_back_to_another_player_or_in_another_currency(house: House) -> None:

@@ -269,7 +269,7 @@ def test_what_a_dispute_moved_in_a_way_that_cannot_be_booked_goes_to_people_and_
 ) -> None:
     with pytest.raises(PartlyMalformed) as raised:
         DIALECT.parse(dispute("funds_withdrawn", moved))
-    assert told(*raised.value.events) == means
+    assert told(*(event for event in raised.value.events if isinstance(event, PaymentEvent))) == means
 
 
 @pytest.mark.parametrize("intent", ["pi_1", {"id": "pi_1", "object": "payment_intent"}])

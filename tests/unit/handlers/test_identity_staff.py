@@ -11,7 +11,9 @@ from countroom.clock import system_clock
 from countroom.identity import support
 from countroom.identity.access import Standing
 from countroom.identity.access_store import AccessStore
+from countroom.identity.digests import email_digest
 from countroom.identity.events import EventLog, SecurityEvent
+from countroom.identity.store import Credentials, PlayersStore
 from countroom.identity.table import Table
 from countroom.ledger.book import Book, OutcomeUnknown, Posted
 from countroom.ledger.movements import OpenWallet, Reference, SetStatus, Status
@@ -66,7 +68,8 @@ def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         made.visitors.set_environment(monkeypatch)
         monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
         monkeypatch.setenv("PLAYERS_TABLE", PLAYERS_TABLE)
-        identity_staff._support.cache_clear()
+        for wired in (identity_staff._support, identity_staff._people, identity_staff._verification):
+            wired.cache_clear()
         yield made
     identity_staff._support.cache_clear()
 
@@ -80,6 +83,8 @@ def test_an_account_is_shown(world: World) -> None:
         "excluded": False,
         "wallet_status": "active",
         "second_factor": False,
+        "verified": False,
+        "verification": None,
         "replayed": False,
     }
     assert first["session_id"] != second["session_id"]
@@ -269,3 +274,34 @@ def test_a_fault_of_ours_is_told_without_its_words(world: World, monkeypatch: py
     monkeypatch.setattr(support.Support, "carry_out", broken)
     with pytest.raises(identity_staff.SupportFailed, match="its log says why"):
         world.order("freeze")
+
+
+def test_a_player_is_verified_and_is_no_longer(world: World) -> None:
+    answer = world.order("verify", "r-1", reason="passport seen")
+    assert (answer["verified"], answer["replayed"], answer["standing"]) == (True, False, "active")
+    assert answer["verification"] == {"by": "support.jane", "reason": "passport seen", "at": "2026-01-01T12:00:00.000Z"}
+    assert world.order("show")["verified"]
+    answer = world.order("unverify", "r-2", reason="passport forged")
+    assert (answer["verified"], answer["verification"]["reason"]) == (False, "passport forged")
+    late = world.order("verify", "r-1", reason="passport seen")
+    assert (late["verified"], late["replayed"]) == (False, True)
+    assert world.status() is Status.ACTIVE
+
+
+def test_a_request_id_is_for_one_order(world: World) -> None:
+    world.order("verify", "r-1")
+    assert world.order("unverify", "r-1")["refused"]["code"] == "request_id_reused"
+    assert world.order("show")["verified"]
+
+
+def test_nobody_verifies_himself(world: World, dynamodb: Any) -> None:
+    own = Credentials(email_digest("jane@example.com"), PLAYER, "hash")
+    dynamodb.transact_write_items(TransactItems=[PlayersStore(Table(dynamodb, PLAYERS_TABLE)).new_credentials(own)])
+    assert world.order("verify", actor="Jane@Example.com")["refused"]["code"] == "own_account"
+    assert not world.order("show")["verified"]
+    assert world.order("verify", actor="john@example.com")["verified"]
+
+
+def test_there_is_nobody_to_verify(world: World, dynamodb: Any) -> None:
+    assert world.order("verify", player_id="pl_nobody")["refused"]["code"] == "not_found"
+    assert dynamodb.scan(TableName=PLAYERS_TABLE)["Count"] == 0

@@ -9,12 +9,16 @@ from countroom.cashier.gateways.dialect import PartlyMalformed, PaymentEvent, Pa
 from countroom.cashier.gateways.standard import StandardWebhooks
 from countroom.cashier.inbox import Received, to_message
 from countroom.cashier.store import CashierStore, StoreUnavailable
-from countroom.ledger.book import OutcomeUnknown
+from countroom.cashier.withdrawals.apply import Withdrawals
+from countroom.cashier.withdrawals.withdrawal import Attention, WithdrawalStatus
+from countroom.ledger.book import Book, OutcomeUnknown
+from countroom.ledger.store import LedgerStore
 from handlers import payment_worker
 from runtime import telemetry
+from tests.unit.cashier.payouts.support import OTHER_ID, WITHDRAWAL_ID, submitted, transfer, withdrawal
 from tests.unit.cashier.support import DEPOSIT_ID, body_of, cash, deposit_of, event_of, keep, nanos, open_wallet
 from tests.unit.clock import START_MS, FixedClock
-from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
+from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE, WITHDRAWALS_TABLE
 
 SECOND_ID = "dep_" + "d" * 20
 UNKNOWN_ID = "dep_" + "z" * 20
@@ -62,7 +66,10 @@ def store(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, clock: FixedClock) -> 
     """The worker over empty tables, with a player and an open deposit of 10.00."""
     monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
     monkeypatch.setenv("CASHIER_TABLE", CASHIER_TABLE)
+    monkeypatch.setenv("WITHDRAWALS_TABLE", WITHDRAWALS_TABLE)
+    monkeypatch.setenv("WITHDRAWAL_MACHINE_ARN", "arn:machine")
     payment_worker._applier.cache_clear()
+    payment_worker._withdrawals.cache_clear()
     open_wallet(dynamodb, clock)
     made = CashierStore(dynamodb, CASHIER_TABLE)
     keep(made, deposit_of())
@@ -204,3 +211,72 @@ def test_the_good_events_of_a_batch_count_and_the_batch_comes_back(
     assert (status(store), status(store, SECOND_ID)) == (DepositStatus.CREDITED, DepositStatus.CREDITED)
     assert cash(dynamodb, clock) == nanos("17.50")
     assert "PaymentEventNotApplied" in metrics(capsys)
+
+
+# Payouts
+
+
+@pytest.fixture
+def sent(store: CashierStore, dynamodb: Any, clock: FixedClock) -> Withdrawals:
+    """The same, and a withdrawal of 6.00 through Adyen that is being submitted, out of 10.00."""
+    assert deliver(message(body_of())) == []
+    assert status(store) is DepositStatus.CREDITED
+    book = Book(LedgerStore(dynamodb, LEDGER_TABLE), clock)
+    return submitted(dynamodb, book, clock, withdrawal("6.00"))
+
+
+def payout(word: str = "booked", **fields: Any) -> str:
+    data = transfer(status=word, amount={"currency": "EUR", "value": 600}, **fields)
+    body = json.dumps({"type": "balancePlatform.transfer.updated", "data": data}).encode()
+    return message(body, "adyen", f"TR1:{word}")
+
+
+@pytest.mark.parametrize(
+    ("words", "ends", "attention", "left"),
+    [
+        (["authorised", "booked"], WithdrawalStatus.PAID, None, "4.00"),
+        (["booked", "booked", "authorised"], WithdrawalStatus.PAID, None, "4.00"),
+        (["authorised", "failed", "failed"], WithdrawalStatus.FAILED, None, "10.00"),
+        (["booked", "failed"], WithdrawalStatus.PAID, Attention.PAID_THEN_FAILED, "4.00"),
+        (["failed", "booked"], WithdrawalStatus.PAID, Attention.LATE_PAYMENT, "4.00"),
+        (["booked", "returned", "returned"], WithdrawalStatus.RETURNED, None, "10.00"),
+        (["returned", "booked"], WithdrawalStatus.RETURNED, None, "10.00"),
+    ],
+)
+def test_a_payout_ends_as_its_gateway_says(
+    sent: Withdrawals,
+    dynamodb: Any,
+    clock: FixedClock,
+    words: list[str],
+    ends: WithdrawalStatus,
+    attention: Attention | None,
+    left: str,
+) -> None:
+    assert deliver(*(payout(word) for word in words)) == []
+    found = sent.find(WITHDRAWAL_ID)
+    assert (found.status, found.attention) == (ends, attention)
+    assert cash(dynamodb, clock) == nanos(left)
+
+
+def test_a_payout_of_no_withdrawal_or_of_another_gateway_comes_back(
+    sent: Withdrawals, dynamodb: Any, clock: FixedClock, capsys: Any
+) -> None:
+    book = Book(LedgerStore(dynamodb, LEDGER_TABLE), clock)
+    submitted(dynamodb, book, clock, withdrawal("1.00", gateway="paymentiq", name=OTHER_ID))
+    assert deliver(payout(reference="wdr_" + "z" * 20), payout(reference=OTHER_ID), payout()) == ["m-0", "m-1"]
+    assert sent.find(OTHER_ID).status is WithdrawalStatus.SUBMITTING
+    assert sent.find(WITHDRAWAL_ID).status is WithdrawalStatus.PAID
+    assert "PayoutNotApplied" in metrics(capsys)
+
+
+@pytest.mark.parametrize("word", ["authorised", "booked", "failed", "returned"])
+def test_what_became_of_a_second_payout_ends_nothing_and_comes_back(
+    sent: Withdrawals, dynamodb: Any, clock: FixedClock, word: str
+) -> None:
+    assert deliver(payout("authorised")) == []
+    assert deliver(payout(word, id="TR2")) == ["m-0"]
+    assert sent.find(WITHDRAWAL_ID).status is WithdrawalStatus.SUBMITTED
+    assert deliver(payout("booked")) == []
+    assert deliver(payout(word, id="TR2")) == ["m-0"]
+    assert sent.find(WITHDRAWAL_ID).status is WithdrawalStatus.PAID
+    assert cash(dynamodb, clock) == nanos("4.00")

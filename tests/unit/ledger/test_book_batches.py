@@ -188,3 +188,53 @@ def test_a_batch_sees_what_it_does_itself(casino: Casino) -> None:
     outcomes = [entry.record.outcome for entry in results if entry.record]
     assert outcomes == [Outcome.APPLIED, Outcome.APPLIED, Outcome.NO_EFFECT]
     turned_down(casino.book.post_batch((replace(a_win(1), bet=ref("bet-1")),)), Reason.ROLLED_BACK)
+
+
+def beside(name: str, *, free: bool = True) -> dict[str, dict[str, object]]:
+    """Something of another room, on the condition that it is not there yet (or, where it is not `free`, that it is)."""
+    condition = "attribute_not_exists(pk)" if free else "attribute_exists(pk)"
+    return {"Put": {"TableName": TABLE, "Item": {"pk": {"S": name}}, "ConditionExpression": condition}}
+
+
+def names(casino: Casino) -> set[str]:
+    return {key[1] for key in casino.client.stored}
+
+
+class TestCompanions:
+    """What other rooms write with a batch, all of it or nothing."""
+
+    def test_they_are_written_with_the_batch(self, casino: Casino) -> None:
+        casino.client.calls.clear()
+        result = whole(casino.book.post_batch(ROUND, companions=[beside("ours"), beside("ours too")]))
+        assert [name for name, _ in casino.client.calls] == ["transact_get_items", "transact_write_items"]
+        assert {"ours", "ours too"} <= names(casino)
+        assert not result.replayed
+
+    def test_one_that_does_not_hold_takes_the_batch_with_it(self, casino: Casino) -> None:
+        before = dict(casino.client.stored)
+        result = casino.book.post_batch(ROUND, companions=[beside("ours"), beside("not there", free=False)])
+        turned_down(result, Reason.COMPANION_CONFLICT)
+        assert casino.client.stored == before
+
+    def test_a_refused_batch_writes_its_refusal_without_them(self, casino: Casino) -> None:
+        turned_down(casino.book.post_batch((a_bet(4), a_bet(99, "bet-9")), companions=[beside("ours")]), Reason.INSUFFICIENT_FUNDS)
+        assert "ours" not in names(casino)
+        assert casino.book.find(ref("bet-9")) is not None
+
+    def test_a_repeat_says_so_and_writes_none(self, casino: Casino) -> None:
+        whole(casino.book.post_batch(ROUND, companions=[beside("ours")]))
+        again = whole(casino.book.post_batch(ROUND, companions=[beside("others")]))
+        assert again.replayed
+        assert "others" not in names(casino)
+
+    def test_with_a_repeat_in_part_they_are_written(self, casino: Casino) -> None:
+        posted(casino.book.post(ROUND[0]))
+        result = whole(casino.book.post_batch(ROUND, companions=[beside("ours")]))
+        assert not result.replayed
+        assert "ours" in names(casino)
+
+    def test_after_a_lost_answer_they_stand_once(self, casino: Casino) -> None:
+        casino.client.write_faults.append(landing(LOST))
+        result = whole(casino.book.post_batch(ROUND, companions=[beside("ours")]))
+        assert result.replayed
+        assert "ours" in names(casino)

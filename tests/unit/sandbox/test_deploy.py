@@ -73,13 +73,19 @@ def test_the_app_is_told_where_the_providers_and_gateways_apis_listen(tmp_path: 
     monkeypatch.setattr(deploy, "Program", lambda command, **_: started.append(command))
     tools = deploy.Tools(tmp_path / "python", tmp_path / "node", tmp_path / "cdk", tmp_path)
     place = deploy.Place(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path)
-    deploy.synth(tools, place, {"swipe": "http://127.0.0.1:1/swipe"}, {"adyen": "http://127.0.0.1:2/adyen"})
+    urls = {
+        "launch-urls": {"swipe": "http://127.0.0.1:1/swipe"},
+        "payment-urls": {"adyen": "http://127.0.0.1:2/adyen"},
+        "payout-urls": {"adyen": "http://127.0.0.1:3/adyen"},
+    }
+    deploy.synth(tools, place, urls)
     (command,) = started
     context = [command[place + 1] for place, word in enumerate(command) if word == "-c"]
     assert context == [
         "stage=sandbox",
         'launch-urls={"swipe": "http://127.0.0.1:1/swipe"}',
         'payment-urls={"adyen": "http://127.0.0.1:2/adyen"}',
+        'payout-urls={"adyen": "http://127.0.0.1:3/adyen"}',
     ]
 
 

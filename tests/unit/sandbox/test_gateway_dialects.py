@@ -15,6 +15,7 @@ from sandbox.gateway import adyen, paymentiq, standard, stripe
 from sandbox.gateway.__main__ import SPEAKERS
 from sandbox.gateway.lives import DISPUTES, MAGIC, PAID, Step, life_of, lives_of, table
 from sandbox.gateway.table import Event, Payment, Speaker, minor_units, plain
+from sandbox.payouts.lives import MAGIC as PAYOUT_MAGIC
 from sandbox.provider.line import Outcome
 from sandbox.stack import ROOT, Gateway
 from sandbox.wire import Answer
@@ -66,8 +67,10 @@ def test_a_gateway_offers_the_lives_that_it_can_speak_of_and_every_one_of_them(n
 
 
 def test_the_readme_names_every_magic_amount_and_no_other() -> None:
-    told = re.findall(r"`\.(\d\d)`", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert [int(digits) for digits in told] == list(MAGIC)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    payments, payouts = readme.split("Payouts have magic amounts of their own")
+    assert [int(digits) for digits in re.findall(r"`\.(\d\d)`", payments)] == list(MAGIC)
+    assert [int(digits) for digits in re.findall(r"`\.(\d\d)`", payouts)] == list(PAYOUT_MAGIC)
 
 
 def test_each_life_ends_as_its_money_does() -> None:

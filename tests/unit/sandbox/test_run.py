@@ -18,6 +18,7 @@ from sandbox import run
 from sandbox.gateway import payment_server
 from sandbox.gateway.__main__ import main as gateway
 from sandbox.journey import Journey
+from sandbox.payouts import server as payout_server
 from sandbox.provider import hub88, launch_server
 from sandbox.provider.__main__ import main as provider
 from sandbox.screen import Screen
@@ -91,7 +92,9 @@ def test_each_side_gets_its_half_of_the_keys(monkeypatch: pytest.MonkeyPatch, tm
     (tmp_path / "left-out.json").write_text("[]", encoding="utf-8")
     desk = launch_server.Desk(url="http://127.0.0.1:4567")
     till = payment_server.Desk(url="http://127.0.0.1:4568")
-    stack = run._hand_over_keys("http://127.0.0.1:4566", Outputs(), tmp_path, desk, till)
+    payer = payout_server.Counter(url="http://127.0.0.1:4569")
+    desks = run.Desks(desk, till, payer)
+    stack = run._hand_over_keys("http://127.0.0.1:4566", Outputs(), tmp_path, desks)
 
     body = b'{"a":1}'
     public = serialization.load_pem_public_key(handed["arn:Hub88SecretArn"]["public_keys"][0].encode())
@@ -109,14 +112,16 @@ def test_each_side_gets_its_half_of_the_keys(monkeypatch: pytest.MonkeyPatch, tm
     assert len({gateway.secret for gateway in stack.gateways.values()}) == len(stack.gateways) == 4
     assert len(bytes.fromhex(stack.gateways["adyen"].secret)) == 32
     assert stack.mailbox == "http://127.0.0.1:4566/_ministack/ses/messages"
-    assert stack.launch_api == desk.url
-    assert stack.payment_api == till.url
+    assert (stack.launch_api, stack.payment_api, stack.payout_api) == (desk.url, till.url, payer.url)
     for name, arn in run.PAYMENT_SECRETS.items():
         (key,) = handed[f"arn:{arn}"]["api_keys"]
         assert key == till.keys[name] != stack.gateways[name].secret
-    assert {one.name for one in stack.staff} == {"auditor", "support", "games"}
+    assert handed["arn:AdyenPayoutSecretArn"]["api_key"] == payer.api_key not in {one.secret for one in stack.gateways.values()}
+    assert handed["arn:PaymentiqPayoutSecretArn"] == payer.secrets["paymentiq"]
+    assert payer.gateways == stack.gateways
+    assert {one.name for one in stack.staff} == {"auditor", "support", "games", "payments"}
     told = json.dumps(stack.as_json())
-    assert not any(secret in told for secret in (*desk.shared.values(), *till.keys.values()))
+    assert not any(secret in told for secret in (*desk.shared.values(), *till.keys.values(), payer.api_key))
     assert json.dumps(handed["arn:Hub88SecretArn"]["launch_private_key"]) not in told
 
 

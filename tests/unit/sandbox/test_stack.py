@@ -20,6 +20,7 @@ STACK = Stack(
     mailbox=f"{HERE}/_ministack/ses/messages",
     launch_api="http://127.0.0.1:4567",
     payment_api="http://127.0.0.1:4568",
+    payout_api="http://127.0.0.1:4569",
     providers={
         "hub88": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/hub88", private_key="PEM"),
         "swipe": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/swipe", secret="swiped"),
@@ -55,6 +56,7 @@ def test_the_file_has_the_documented_form(tmp_path: Path) -> None:
             "mailbox",
             "launch_api",
             "payment_api",
+            "payout_api",
             "providers",
             "gateways",
             "players",
@@ -104,6 +106,7 @@ def test_another_form_is_refused_by_name(path: tuple[str, ...], value: object, c
         ("mailbox",),
         ("launch_api",),
         ("payment_api",),
+        ("payout_api",),
         ("apis", "webhook"),
         ("providers", "hub88", "base_url"),
         ("gateways", "standard", "webhook_url"),

@@ -60,7 +60,7 @@ def test_support_acts_under_its_role(answering: Any) -> None:
 @pytest.mark.parametrize(
     ("said", "failed", "complaint"),
     [
-        (b'{"errorMessage": "boom"}', True, "SupportFunctionName failed: .*boom"),
+        (b'{"errorMessage": "boom"}', True, "arn:support failed: .*boom"),
         (b"[]", False, "does not answer with an object"),
         (b'{"refused": {"code": "not_found", "message": "no"}}', False, "refused: .*not_found"),
         (b'{"outcome": "refused", "code": "bad_list", "detail": "no"}', False, "refused: .*bad_list"),

@@ -71,7 +71,7 @@ def test_each_operation_says_what_it_is_and_how_it_refuses(verb: str, path: str,
 @pytest.fixture
 def deployed(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001 - the account must be there first
     """Functions with an environment, in an account that is empty. What they remember of either is forgotten afterwards."""
-    for name in ("LEDGER", "PLAYERS", "SESSIONS", "CASHIER", "GAMES", "CIRCUITS"):
+    for name in ("LEDGER", "PLAYERS", "SESSIONS", "CASHIER", "WITHDRAWALS", "GAMES", "CIRCUITS"):
         monkeypatch.setenv(f"{name}_TABLE", name.lower())
     for name, value in {
         "TOKEN_KEY_IDS": "arn:aws:kms:eu-west-1:123456789012:key/none",
@@ -83,6 +83,7 @@ def deployed(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # n
         "LOGIN_GUESSES_PER_SOURCE": "100",
         "LAUNCH_URLS": "{}",
         "PROVIDER_SECRETS": "{}",
+        "WITHDRAWAL_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:none",
         "PAYMENT_URLS": "{}",
         "PAYMENT_SECRETS": "{}",
     }.items():

@@ -1,5 +1,8 @@
 """Adyen: standard webhooks ("notifications"), several items in one delivery, each item signed by itself.
 
+Payouts are told by webhooks of another family, each signed as a whole, at the same address: `adyen_transfers`. A body with
+notification items is never one of those, so that nothing unsigned can come along with a genuine item.
+
 Signature (docs.adyen.com, "Verify HMAC signatures"): in an item's `additionalData.hmacSignature`, base64 of the HMAC-SHA256 over
 `pspReference:originalReference:merchantAccountCode:merchantReference:value:currency:eventCode:success`. The key is hexadecimal.
 
@@ -11,6 +14,8 @@ Signature (docs.adyen.com, "Verify HMAC signatures"): in an item's `additionalDa
 The deposit's id goes out as the payment's `merchantReference`. A payment's id is its `pspReference`, which later items name as
 their `originalReference`; they are found by either. All items about one dispute have the dispute's `pspReference`: its case. It is
 the same with a refund, also when it fails or comes back.
+
+Notifications about payouts (`PAYOUT_THIRDPARTY` and its like) belong to an API that this house does not order by: people see them.
 
 An authorisation credits, for captures are automatic; one that is cancelled afterwards, or whose capture fails, never brings the
 money. Items that say nothing of a deposit mean nothing; what moves money in a way this house cannot book is left to people.
@@ -25,9 +30,11 @@ from types import MappingProxyType
 from typing import Final
 
 from countroom.cashier.deposits import Payment, is_deposit_id
-from countroom.cashier.gateways import signing, strict
+from countroom.cashier.gateways import adyen_transfers, signing, strict
+from countroom.cashier.gateways.adyen_transfers import PLACES
 from countroom.cashier.gateways.dialect import (
     Delivery,
+    Event,
     MalformedEvent,
     PartlyMalformed,
     PaymentEvent,
@@ -36,9 +43,6 @@ from countroom.cashier.gateways.dialect import (
 )
 
 ITEMS_MAX: Final = 50
-PLACES: Final[Mapping[str, int]] = MappingProxyType({"CLP": 2, "CVE": 0, "IDR": 0, "ISK": 2})
-"""Where Adyen's minor unit is not that of ISO 4217 (docs.adyen.com, "Currency codes and minor units")."""
-
 _VALUE_END: Final = 10**18
 _FIELD: Final = re.compile(r"[^:\\\x00-\x1f\x7f]{0,128}")
 _PSP_REFERENCE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -76,11 +80,13 @@ _AFTERWARDS: Final[Mapping[tuple[str, bool], PaymentOutcome]] = MappingProxyType
 
 _WITHOUT_MONEY: Final = frozenset({_O.FAILED, _O.PENDING, _O.EXPIRED, _O.SETTLED})
 _OF_A_CASE: Final = frozenset({_O.REFUNDED, _O.REFUND_FAILED, _O.CHARGEBACK, _O.CHARGEBACK_REVERSED, _O.SECOND_CHARGEBACK})
+_OF_PAYOUTS: Final = ("PAYOUT_THIRDPARTY", "PAYOUT_DECLINE", "PAYOUT_EXPIRE", "PAIDOUT_REVERSED")
 _FOR_PEOPLE: Final = frozenset(
     {
         ("CAPTURE", False),  # may be tried again
         ("CANCEL_OR_REFUND", True),  # which of the two it was is not signed
         ("VOID_PENDING_REFUND", True),
+        *((code, success) for code in _OF_PAYOUTS for success in (True, False)),
     }
 )
 
@@ -119,6 +125,8 @@ class Adyen:
     def verify(self, delivery: Delivery, secrets: Sequence[str], now_ms: int) -> str:  # noqa: ARG002 - Adyen signs no time
         """Give the id of a delivery of which at least one item is genuine. Raises SignatureInvalid, SecretsUnusable."""
         keys = signing.keys_of(secrets, signing.from_hex)
+        if adyen_transfers.is_one(delivery.body):
+            return adyen_transfers.verify(delivery, keys)
         try:
             items = _items(delivery.body)
         except MalformedEvent:
@@ -131,7 +139,9 @@ class Adyen:
         return f"batch-{hashlib.sha256(delivery.body).hexdigest()[:32]}"
 
     def genuine(self, body: bytes, secrets: Sequence[str]) -> bytes:
-        """Give the batch without the items that none of `secrets` signed: the very bytes where there are none."""
+        """Give the batch without the items that none of `secrets` signed: the very bytes where there are none, or no batch."""
+        if adyen_transfers.is_one(body):
+            return body
         keys = signing.keys_of(secrets, signing.from_hex)
         document = strict.read_object(body)
         items = _items(body)
@@ -141,12 +151,14 @@ class Adyen:
         wrapped = [{"NotificationRequestItem": item} for item in kept]
         return json.dumps({"live": document.get("live"), "notificationItems": wrapped}, separators=(",", ":")).encode()
 
-    def parse(self, body: bytes) -> list[PaymentEvent]:
+    def parse(self, body: bytes) -> Sequence[Event]:
         """Understand a batch item by item. Raises PartlyMalformed, and MalformedEvent for what is no batch.
 
         Also a batch of which no item is understood is only partly malformed, so it is taken in: Adyen sends one item at a time, and
         what is not accepted holds up everything behind it, for as long as 30 days (docs.adyen.com, "Troubleshoot webhooks").
         """
+        if adyen_transfers.is_one(body):
+            return adyen_transfers.parse(body)
         events: list[PaymentEvent] = []
         faults: list[str] = []
         for number, item in enumerate(_items(body)):

@@ -1,14 +1,16 @@
 """What the payment dialects share: how a delivery comes in, what it says once understood, and what can be wrong with it. Pure.
 
-A dialect is one file. It knows how its gateway signs and what its gateway says; it knows nothing of deposits beyond their id.
+A dialect is one file. It knows how its gateway signs and what its gateway says; of deposits and withdrawals it knows no more than
+their ids.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from countroom.cashier.deposits import Payment
+from countroom.cashier.withdrawals.life import Said
 
 
 class SignatureInvalid(Exception):
@@ -41,7 +43,7 @@ class PartlyMalformed(MalformedEvent):
     Nothing is gained when its gateway sends it again: it goes to people, by way of the dead letters.
     """
 
-    def __init__(self, events: Sequence["PaymentEvent"], faults: Sequence[str]) -> None:
+    def __init__(self, events: Sequence["Event"], faults: Sequence[str]) -> None:
         super().__init__("; ".join(faults))
         self.events = tuple(events)
         self.faults = tuple(faults)
@@ -87,6 +89,18 @@ class PaymentEvent:
     case_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PayoutEvent:
+    """What a gateway says of one payout, which it was ordered under the withdrawal's id."""
+
+    withdrawal_id: str
+    said: Said
+    event_id: str = ""
+
+
+Event: TypeAlias = PaymentEvent | PayoutEvent
+
+
 class Dialect(Protocol):
     """What each gateway's file offers."""
 
@@ -104,8 +118,8 @@ class Dialect(Protocol):
         that parses it later has no secrets, so an item that is not genuine must not come that far.
         """
 
-    def parse(self, body: bytes) -> list[PaymentEvent]:
-        """Understand a body: the events that it holds, none where it says nothing of a payment.
+    def parse(self, body: bytes) -> Sequence[Event]:
+        """Understand a body: the events that it holds, none where it says nothing of a payment or a payout.
 
         Raises PartlyMalformed for what is to be taken in although not all of it can be understood, MalformedEvent for a body that
         is none of this gateway's, and nothing else, whatever was sent.

@@ -4,7 +4,7 @@ It calls while the player waits, one call after another, and each is answered by
 `/transfer` and `/cancel`, in JSON. Amounts are decimal texts in the currency's places by ISO 4217; a negative one is a withdrawal.
 
     verifyuser {sessionId, userId}
-    authorize  {userId, txId, txAmount, txAmountCy, attributes?: {deposit_id}}       → {success, userId, merchantTxId, authCode}
+    authorize  {userId, txId, txAmount, txAmountCy, attributes?: {deposit_id | withdrawal_id}} → {…, merchantTxId, authCode}
     transfer   {userId, txId, txAmount, txAmountCy, authCode?, originTxId?, txName?} → {success, userId, txId, merchantTxId}
     cancel     {userId, txId?, authCode}                                             → {success, userId}
 
@@ -16,6 +16,8 @@ Decided here, where the protocol leaves it to the operator:
   one of them is being changed.
 - A player opens a deposit first, in the house. Its id is the session that the player's browser hands to PaymentIQ's cashier: nobody
   can guess it, and it is worth nothing for another player. In `attributes.deposit_id` it comes back with the money.
+- A withdrawal is ordered by the house (`payouts.paymentiq`), under its own id as the session. In `attributes.withdrawal_id` it
+  comes back with each call, and it is the authCode that its authorisation gets.
 - A transfer with an `originTxId` takes back (negative) what that transaction brought: a chargeback when its `txName` says so, else
   a refund; each such transfer is a case of its own. A positive one gives back what a withdrawal, or a chargeback, had taken.
 """
@@ -32,6 +34,7 @@ from countroom import money
 from countroom.cashier.deposits import is_deposit_id
 from countroom.cashier.gateways import strict
 from countroom.cashier.gateways.dialect import MalformedEvent
+from countroom.cashier.withdrawals.withdrawal import is_withdrawal_id
 from countroom.ledger.movements import is_player_id
 
 GATEWAY: Final = "paymentiq"
@@ -39,7 +42,6 @@ SECRET_HEADER: Final = "x-paymentiq-secret"  # noqa: S105 - a header's name
 
 _TX_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 _AUTH_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_WITHDRAWAL_PREFIX: Final = "wd-"
 _CHARGEBACK: Final = "chargeback"
 _TEXT_MAX: Final = 128
 
@@ -95,13 +97,14 @@ class VerifyUser:
 
 @dataclass(frozen=True, slots=True)
 class Authorize:
-    """Say whether so much may be moved. `amount` is in nanos, negative for a withdrawal; `deposit_id` is '' where none is named."""
+    """Say whether so much may be moved. `amount` is in nanos, negative for a withdrawal; an id is '' where none is named."""
 
     user_id: str
     tx_id: str
     amount: int
     currency: str
     deposit_id: str
+    withdrawal_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Transfer:
     deposit_id: str
     origin_tx_id: str
     is_chargeback: bool
+    withdrawal_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +161,6 @@ def parse(action: str, body: bytes) -> Call:
     return read(strict.read_object(body))
 
 
-def withdrawal_code(tx_id: str) -> str:
-    """Give the authCode of a withdrawal, under which its money is held in the ledger."""
-    return f"{_WITHDRAWAL_PREFIX}{tx_id}"
-
-
-def is_withdrawal_code(auth_code: str) -> bool:
-    """Say whether an authCode is of a withdrawal; a deposit's is the deposit's id."""
-    return auth_code.startswith(_WITHDRAWAL_PREFIX)
-
-
 def _verify_user(fields: Mapping[str, object]) -> VerifyUser:
     session_id = strict.text(fields, "sessionId")
     if len(session_id) > _TEXT_MAX:
@@ -176,21 +170,23 @@ def _verify_user(fields: Mapping[str, object]) -> VerifyUser:
 
 def _authorize(fields: Mapping[str, object]) -> Authorize:
     currency, amount = _amount(fields)
-    return Authorize(_user_id(fields), _tx_id(fields, "txId"), amount, currency, _deposit_id(fields))
+    return Authorize(_user_id(fields), _tx_id(fields, "txId"), amount, currency, _deposit_id(fields), _withdrawal_id(fields))
 
 
 def _transfer(fields: Mapping[str, object]) -> Transfer:
     currency, amount = _amount(fields)
     name = fields.get("txName")
+    auth_code = _auth_code(fields) if fields.get("authCode") else ""
     return Transfer(
         user_id=_user_id(fields),
         tx_id=_tx_id(fields, "txId"),
         amount=amount,
         currency=currency,
-        auth_code=_auth_code(fields) if fields.get("authCode") else "",
+        auth_code=auth_code,
         deposit_id=_deposit_id(fields),
         origin_tx_id=_tx_id(fields, "originTxId") if fields.get("originTxId") else "",
         is_chargeback=isinstance(name, str) and _CHARGEBACK in name[:_TEXT_MAX].lower(),
+        withdrawal_id=auth_code if is_withdrawal_id(auth_code) else _withdrawal_id(fields),
     )
 
 
@@ -232,6 +228,12 @@ def _deposit_id(fields: Mapping[str, object]) -> str:
     attributes = fields.get("attributes")
     found = attributes.get("deposit_id") if isinstance(attributes, dict) else None
     return found if isinstance(found, str) and is_deposit_id(found) else ""
+
+
+def _withdrawal_id(fields: Mapping[str, object]) -> str:
+    attributes = fields.get("attributes")
+    found = attributes.get("withdrawal_id") if isinstance(attributes, dict) else None
+    return found if isinstance(found, str) and is_withdrawal_id(found) else ""
 
 
 def _amount(fields: Mapping[str, object]) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from countroom.cashier.gateways.adyen import PLACES
+from countroom.cashier.gateways.adyen_transfers import PLACES
 from countroom.cashier.gateways.openers.dialect import (
     IDEMPOTENCY_HEADER,
     Ask,

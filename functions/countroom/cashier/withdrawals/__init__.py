@@ -1,0 +1,1 @@
+"""Withdrawals: money out, once."""

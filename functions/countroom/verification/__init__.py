@@ -1,0 +1,1 @@
+"""Verification: whether the house knows who a player is."""
