@@ -1,4 +1,4 @@
-"""Puts the app together: one stage, two stacks."""
+"""Puts the app together: one stage, three stacks."""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import aws_cdk as cdk
 from infrastructure import bundling, emulator, findings
 from infrastructure.stacks.service import ServiceStack
 from infrastructure.stacks.state import StateStack
+from infrastructure.stacks.withdrawals import WithdrawalStack
 from infrastructure.stages import DEFAULT_STAGE, StageSettings, stage_settings
 
 _CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
@@ -44,7 +45,8 @@ def _settings(app: cdk.App) -> StageSettings:
     if not settings.emulated:
         return settings
     # Only who starts the emulator knows on which ports its providers and gateways listen: JSON objects, name → address.
-    told = {name: app.node.try_get_context(name.replace("_", "-")) for name in ("launch_urls", "payment_urls")}
+    names = ("launch_urls", "payment_urls", "payout_urls")
+    told = {name: app.node.try_get_context(name.replace("_", "-")) for name in names}
     return replace(settings, **{name: json.loads(value) for name, value in told.items() if value is not None})
 
 
@@ -52,6 +54,8 @@ def _add_stacks(app: cdk.App, settings: StageSettings) -> cdk.Stack:
     state = StateStack(app, settings=settings, synthesizer=_synthesizer(settings))
     service = ServiceStack(app, settings=settings, state=state, synthesizer=_synthesizer(settings))
     service.add_stack_dependency(state)
+    withdrawals = WithdrawalStack(app, settings=settings, state=state, topic=service.alarms, synthesizer=_synthesizer(settings))
+    withdrawals.add_stack_dependency(service)
     cdk.Tags.of(app).add("countroom:stage", settings.name)
     return service
 

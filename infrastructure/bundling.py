@@ -43,7 +43,7 @@ class Pruning:
 
 
 PRUNING = Pruning(
-    botocore_services=("dynamodb", "kms", "s3", "secretsmanager", "sesv2", "sqs"),
+    botocore_services=("dynamodb", "kms", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions"),
     paths=(
         "bin",  # command-line tools of the packages
         "boto3/data",  # models of boto3's resource layer; clients do not read them

@@ -86,7 +86,13 @@ DEPOSITS = (
     Route("GET", "/v1/deposits/{deposit_id}"),
     Route("POST", "/v1/deposits/{deposit_id}/payment"),
 )
-ALL = (*IDENTITY, *ACCOUNT, *WALLET, *GAMES, *DEPOSITS)
+WITHDRAWALS = (
+    Route("POST", "/v1/withdrawals"),
+    Route("GET", "/v1/withdrawals"),
+    Route("GET", "/v1/withdrawals/{withdrawal_id}"),
+    Route("POST", "/v1/withdrawals/{withdrawal_id}/cancellation"),
+)
+ALL = (*IDENTITY, *ACCOUNT, *WALLET, *GAMES, *DEPOSITS, *WITHDRAWALS)
 
 
 def paths(pace: Pace) -> list[str]:

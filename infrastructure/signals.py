@@ -1,9 +1,9 @@
 """Which counts of the functions are worth an alarm, room by room. docs/runbook.md has a heading for each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from infrastructure.catalogue.games import provider_service
-from infrastructure.constructs.signals import Signal
+from infrastructure.constructs.signals import Gauge, Signal
 
 IDENTITY = (
     Signal(
@@ -159,3 +159,53 @@ def of_games(providers: Sequence[str]) -> list[Signal]:
             ),
         ]
     return found
+
+
+_STEP, _SWEEPER = "withdrawal-step", "withdrawal-sweeper"
+_FOR_PEOPLE = {
+    "outcome_unknown": ("A gateway does not say whether it has paid.", "payout-outcome-unknown"),
+    "late_payment": ("A payout was made although its money had been released.", "payout-contradicts"),
+    "paid_then_failed": ("A gateway says of one payout that it paid and that it failed.", "payout-contradicts"),
+    "never_submitted": ("A gateway speaks of a payout that was not ordered.", "payout-contradicts"),
+    "other_figures": ("A gateway paid another amount, or names another currency.", "payout-contradicts"),
+    "return_unbooked": ("A payout came back and is not credited.", "payout-contradicts"),
+    "step_failed": ("Withdrawals stand still because a step fails.", "withdrawal-step-failed"),
+    "machine_lost": ("Executions of a withdrawal die again and again.", "withdrawal-step-failed"),
+    "approval_overdue": ("Withdrawals wait for staff longer than they should.", "withdrawals-waiting"),
+    "escalated": ("Staff has escalated withdrawals.", "withdrawals-waiting"),
+}
+_PAYS = "Payouts cannot be ordered: {} cannot be reached."
+WITHDRAWALS = (
+    *(
+        Signal("CircuitOpened", _STEP, 3, 5, _PAYS.format(gateway), "payout-gateway-down", under={"provider": f"payout-{gateway}"})
+        for gateway in ("adyen", "paymentiq")
+    ),
+    Signal("CompensationFailed", _STEP, 1, 5, "Money of an ended withdrawal could not be released.", "withdrawal-release-failed"),
+    Signal("WithdrawalsStarted", _SWEEPER, 5, 60, "Withdrawals are not started when they are asked for.", "withdrawals-unstarted"),
+    Signal("SweepIncomplete", _SWEEPER, 3, 15, "The sweeper does not see every withdrawal.", "withdrawals-unswept"),
+    *(
+        Signal("WithdrawalsForPeople", _SWEEPER, 1, 5, means, runbook, under={"attention": attention})
+        for attention, (means, runbook) in _FOR_PEOPLE.items()
+    ),
+)
+
+
+def gauges_of_withdrawals(ages: Mapping[str, int], held: Mapping[str, int]) -> list[Gauge]:
+    """Give what is watched of the withdrawals under way: `ages` in seconds by state, `held` in whole units by currency."""
+    metric = "WithdrawalOldestSeconds"
+    oldest = [
+        Gauge(metric, _SWEEPER, limit, f"A withdrawal is {state} for too long.", "withdrawals-waiting", under={"state": state})
+        for state, limit in ages.items()
+    ]
+    sums = [
+        Gauge(
+            "WithdrawalsHeld",
+            _SWEEPER,
+            limit,
+            f"Much {code} is held for withdrawals.",
+            "withdrawals-held",
+            under={"currency": code},
+        )
+        for code, limit in held.items()
+    ]
+    return [*oldest, *sums]

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from infrastructure import paces
+from infrastructure.paces import WithdrawalPace
+
 
 class UnknownStageError(ValueError):
     """The stage asked for is not one of those defined here; the message is the whole explanation."""
@@ -81,6 +84,9 @@ class StageSettings:
     """Provider → address of its launch API or launcher page. A provider without one cannot be launched here."""
     payment_urls: Mapping[str, str]
     """Gateway → address of the API that payments are opened with. One that needs an address and has none is not offered here."""
+    payout_urls: Mapping[str, str]
+    """Payment gateway → address of its payout API. Through a gateway without one nothing is paid out here."""
+    withdrawal_pace: WithdrawalPace
     retired_token_keys: tuple[str, ...] = ()
     """Names of keys that verify no more, for one deployment: while it runs, the functions before it still use them."""
     reserved_concurrency: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -154,6 +160,8 @@ def _sandbox() -> StageSettings:
         mail_domain="countroom.example",
         launch_urls=MappingProxyType({}),  # the sandbox says at synth where its providers listen
         payment_urls=MappingProxyType({}),  # and its gateways
+        payout_urls=MappingProxyType({}),  # and its gateways
+        withdrawal_pace=paces.IN_THE_SANDBOX,
     )
 
 
@@ -184,6 +192,8 @@ def _dev() -> StageSettings:
         mail_domain="mail.dev.countroom.example",
         launch_urls=MappingProxyType({}),
         payment_urls=MappingProxyType({"stripe": _STRIPE, "adyen": "https://checkout-test.adyen.com"}),
+        payout_urls=MappingProxyType({}),
+        withdrawal_pace=paces.ON_AWS,
     )
 
 
@@ -214,7 +224,9 @@ def _prod() -> StageSettings:
         mail_domain="mail.countroom.example",
         launch_urls=MappingProxyType({}),
         payment_urls=MappingProxyType({"stripe": _STRIPE}),  # Adyen's live address has the company's own prefix in it
-        # Together not quite 850 of an account's default 1,000, of which 100 can never be reserved. The providers have the most,
+        payout_urls=MappingProxyType({}),
+        withdrawal_pace=paces.ON_AWS,
+        # Together not quite 900 of an account's default 1,000, of which 100 can never be reserved. The providers have the most,
         # each its own: what one uses up in a flood, or while it hangs, the others do not miss.
         reserved_concurrency=MappingProxyType(
             {
@@ -235,6 +247,10 @@ def _prod() -> StageSettings:
                 "payment-worker": 20,
                 "paymentiq": 40,
                 "settlement-check": 2,
+                "withdrawals": 20,
+                "withdrawals-staff": 2,
+                "withdrawal-step": 20,
+                "withdrawal-sweeper": 2,
                 "ledger-audit": 2,
             }
         ),

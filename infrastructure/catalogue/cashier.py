@@ -7,6 +7,7 @@ from typing import Final
 from aws_cdk import aws_sqs as sqs
 
 from infrastructure.catalogue.common import API, POLLER, Shared
+from infrastructure.catalogue.withdrawals import WithdrawalFunctions
 from infrastructure.constructs.function import FunctionSpec
 from infrastructure.constructs.permissions import Use, in_bucket, on_index, on_table, through
 from infrastructure.stacks.state import CASHIER_INDEX, SETTLEMENT_INDEX
@@ -18,11 +19,15 @@ SETTLEMENT_REPORTS: Final = "reports/"
 
 @dataclass(frozen=True, slots=True)
 class CashierFunctions:
-    """Two of them credit deposits: the worker, by what gateways have said, and PaymentIQ's own entrance, while that waits."""
+    """Two of them credit deposits: the worker, by what gateways have said, and PaymentIQ's own entrance, while that waits.
+
+    Both also bring the gateways' word on withdrawals, as `withdrawals` says.
+    """
 
     shared: Shared
     payments: sqs.IQueue
     settlement_failures: sqs.IQueue
+    withdrawals: WithdrawalFunctions
 
     def deposits(self) -> FunctionSpec:
         """Deposits as players see them: started, opened at their gateway, and shown. It cannot credit one."""
@@ -82,11 +87,11 @@ class CashierFunctions:
         return FunctionSpec(
             name="payment-worker",
             handler="payment_worker",
-            environment={"LEDGER_TABLE": state.ledger.table_name, "CASHIER_TABLE": state.cashier.table_name},
+            environment={**self.withdrawals.environment(), "CASHIER_TABLE": state.cashier.table_name},
             permissions=[
-                on_table(state.ledger, Use.READ, Use.PUT),
+                *self.withdrawals.moves(),
                 on_table(state.cashier, Use.READ, Use.PUT, Use.UPDATE),
-                shared.through_tables(),
+                self.withdrawals.wakes(),
                 *shared.works_off(self.payments),
             ],
             memory_mib=512,
@@ -101,14 +106,14 @@ class CashierFunctions:
             name="paymentiq",
             handler="paymentiq",
             environment={
+                **self.withdrawals.environment(),
                 "PAYMENTIQ_SECRET": state.paymentiq_secret.arn,
-                "LEDGER_TABLE": state.ledger.table_name,
                 "CASHIER_TABLE": state.cashier.table_name,
             },
             permissions=[
-                on_table(state.ledger, Use.READ, Use.PUT),
+                *self.withdrawals.moves(),
                 on_table(state.cashier, Use.READ, Use.PUT, Use.UPDATE),
-                shared.through_tables(),
+                self.withdrawals.wakes(),
                 *shared.reads_secrets(state.paymentiq_secret.arn),
             ],
             memory_mib=1024,

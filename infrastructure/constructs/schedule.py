@@ -18,24 +18,29 @@ from infrastructure.constructs.permissions import allow, through
 class Times:
     """When something runs: EventBridge Scheduler's cron expression (UTC), what it means, how many minutes later it may be.
 
-    `silent_periods` of `silent_hours` without a single run are worth an alarm.
+    `silent_periods` of `silent_minutes` without a single run are worth an alarm.
     """
 
     cron: str
     words: str
     window_minutes: int
-    silent_hours: int
+    silent_minutes: int
     silent_periods: int
 
 
 def every_night(hour_utc: int) -> Times:
     """Once a night, at some time in the quarter of an hour from `hour_utc` on; missed when 30 hours pass without."""
-    return Times(f"cron(0 {hour_utc} * * ? *)", "every night", 15, silent_hours=6, silent_periods=5)
+    return Times(f"cron(0 {hour_utc} * * ? *)", "every night", 15, silent_minutes=360, silent_periods=5)
 
 
 def every_hour(minute: int) -> Times:
     """Once an hour, at some time in the five minutes from `minute` on; missed when three hours pass without."""
-    return Times(f"cron({minute} * * * ? *)", "every hour", 5, silent_hours=1, silent_periods=3)
+    return Times(f"cron({minute} * * * ? *)", "every hour", 5, silent_minutes=60, silent_periods=3)
+
+
+def every_minute() -> Times:
+    """Once a minute, on the minute; missed when a quarter of an hour passes without."""
+    return Times("cron(* * * * ? *)", "every minute", 0, silent_minutes=5, silent_periods=3)
 
 
 class Scheduled(Construct):
@@ -74,9 +79,7 @@ class Scheduled(Construct):
             description=f"Countroom {house.settings.name}: {function.node.id}, {times.words}",
             schedule_expression=times.cron,
             schedule_expression_timezone="UTC",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
-                mode="FLEXIBLE", maximum_window_in_minutes=times.window_minutes
-            ),
+            flexible_time_window=_window(times),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=function.alias.function_arn,
                 role_arn=role.role_arn,
@@ -90,8 +93,14 @@ class Scheduled(Construct):
             self,
             "Silent",
             topic=house.topic,
-            metric=function.alias.metric_invocations(period=cdk.Duration.hours(times.silent_hours), statistic="Sum"),
+            metric=function.alias.metric_invocations(period=cdk.Duration.minutes(times.silent_minutes), statistic="Sum"),
             means=f"{function.node.id} should run {times.words}, and did not run at all.",
             runbook=runbook,
             out_of=(times.silent_periods, times.silent_periods),
         )
+
+
+def _window(times: Times) -> scheduler.CfnSchedule.FlexibleTimeWindowProperty:
+    if not times.window_minutes:
+        return scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF")
+    return scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="FLEXIBLE", maximum_window_in_minutes=times.window_minutes)

@@ -54,6 +54,45 @@ class SignalAlarms(Construct):
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A level that a function reports again and again: worth an alarm when it is at `limit` three times running, in 15 minutes.
+
+    `under` are the dimensions that the function reports it under, beside its own name.
+    """
+
+    metric: str
+    service: str
+    limit: int
+    means: str
+    runbook: str
+    under: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class GaugeAlarms(Construct):
+    """One alarm for each of `gauges`."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic, gauges: Sequence[Gauge]) -> None:
+        super().__init__(scope, construct_id)
+        for gauge in gauges:
+            Alarm(
+                self,
+                "-".join((gauge.service, gauge.metric, *gauge.under.values())),
+                topic=topic,
+                metric=cloudwatch.Metric(
+                    namespace=METRICS_NAMESPACE,
+                    metric_name=gauge.metric,
+                    dimensions_map={"service": gauge.service, **gauge.under},
+                    period=_FIVE_MINUTES,
+                    statistic="Maximum",
+                ),
+                means=gauge.means,
+                runbook=gauge.runbook,
+                threshold=gauge.limit,
+                out_of=(3, 3),
+            )
+
+
 class MoneyFlowStopped(Construct):
     """A provider calls, and not one bet is taken for a quarter of an hour: something refuses them all."""
 

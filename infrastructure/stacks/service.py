@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infrastructure import routes, signals
@@ -15,6 +16,7 @@ from infrastructure.catalogue.common import Shared
 from infrastructure.catalogue.games import ROUND_RECORDS, GamesFunctions, provider_service
 from infrastructure.catalogue.identity import MAILER_TIMEOUT_SECONDS, IdentityFunctions
 from infrastructure.catalogue.ledger import LedgerFunctions
+from infrastructure.catalogue.withdrawals import WithdrawalFunctions
 from infrastructure.constructs.alarm import AlarmTopic
 from infrastructure.constructs.assets import DependencyLayer, functions_code
 from infrastructure.constructs.callback_api import CallbackApi, CallbackRoute
@@ -68,6 +70,11 @@ class ServiceStack(cdk.Stack):
         self._games()
         self._cashier()
         self._outputs()
+
+    @property
+    def alarms(self) -> sns.ITopic:
+        """Where all alarms go, those of other stacks too."""
+        return self._house.topic
 
     def _found_house(self) -> House:
         settings = self._settings
@@ -171,7 +178,9 @@ class ServiceStack(cdk.Stack):
         house = self._house
         self._payments = self._work_queue("Payments", "payment-queue", PAYMENT_WORKER_TIMEOUT_SECONDS)
         failures = self._failure_queue("SettlementFailures", "settlement-failed")
-        functions = CashierFunctions(self._shared, self._payments, failures)
+        withdrawals = WithdrawalFunctions(self._shared)
+        self._player_api.serve(self._function("Withdrawals", withdrawals.player()), routes.WITHDRAWALS)
+        functions = CashierFunctions(self._shared, self._payments, failures, withdrawals)
         self._player_api.serve(self._function("Deposits", functions.deposits()), routes.DEPOSITS)
         throttle = self._settings.webhook_throttle
         self._webhook_api = CallbackApi(self, "WebhookApi", house=house, name="webhook", otherwise=throttle)

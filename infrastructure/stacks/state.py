@@ -14,6 +14,8 @@ from infrastructure.stages import StageSettings
 LEDGER_INDEX = "history"
 CASHIER_INDEX = "by_player"
 SETTLEMENT_INDEX = "by_gateway"
+WITHDRAWALS_BY_PLAYER = "by_player"
+WITHDRAWALS_OPEN = "open"
 _EXPIRES_BY = "expires_at"
 
 
@@ -59,6 +61,10 @@ class StateStack(cdk.Stack):
         by_player = Index(CASHIER_INDEX, hash_key="player_id", range_key="created_at")
         by_gateway = Index(SETTLEMENT_INDEX, hash_key="gateway", range_key="created_at")
         self.cashier = table("Cashier", Shape(range_key="sk", expires_by=_EXPIRES_BY, indexes=(by_player, by_gateway)))
+        # Nothing in it expires: what was paid out, and every request that was made for it, is found again for ever.
+        of_player = Index(WITHDRAWALS_BY_PLAYER, hash_key="player_id", range_key="created_at")
+        not_at_its_end = Index(WITHDRAWALS_OPEN, hash_key="open_status", range_key="changed_at")
+        self.withdrawals = table("Withdrawals", Shape(range_key="sk", indexes=(of_player, not_at_its_end)))
         # Apart from the cashier's, so that who takes in webhooks can write nothing else.
         self.raw_events = table("RawEvents", Shape(range_key="sk", expires_by=_EXPIRES_BY))
 
@@ -83,3 +89,8 @@ class StateStack(cdk.Stack):
             "adyen": secret("AdyenPaymentsSecret", "payments/adyen", "api_keys"),
         }
         self.paymentiq_secret = secret("PaymentiqSecret", "gateway/paymentiq", "secrets")
+        # Apart from those that prove a webhook: who takes in a gateway's word cannot order a payout from it.
+        self.payout_secrets = {
+            "adyen": secret("AdyenPayoutSecret", "payout/adyen", "keys"),
+            "paymentiq": secret("PaymentiqPayoutSecret", "payout/paymentiq", "keys"),
+        }

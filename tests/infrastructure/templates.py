@@ -21,19 +21,26 @@ class Templates:
     folder: Path
     state: Mapping[str, Any]
     service: Mapping[str, Any]
+    withdrawals: Mapping[str, Any]
 
-    def both(self) -> Resources:
-        return {**self.state["Resources"], **self.service["Resources"]}
+    def stacks(self) -> tuple[Mapping[str, Any], ...]:
+        return self.state, self.service, self.withdrawals
+
+    def every(self) -> Resources:
+        """All resources of all stacks; no two have the same logical id."""
+        found = [one for stack in self.stacks() for one in stack["Resources"].items()]
+        assert len(dict(found)) == len(found)
+        return dict(found)
 
     def of_type(self, *types: str) -> dict[str, Resource]:
-        return {name: resource for name, resource in self.both().items() if resource["Type"] in types}
+        return {name: resource for name, resource in self.every().items() if resource["Type"] in types}
 
     def functions(self) -> dict[str, Resource]:
         return self.of_type("AWS::Lambda::Function")
 
     def policies(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Every statement of every policy document, wherever in a resource it stands, with the resource's logical id."""
-        for name, resource in self.both().items():
+        for name, resource in self.every().items():
             for document in _documents(resource.get("Properties", {})):
                 for statement in listed(document["Statement"]):
                     yield name, statement
@@ -43,7 +50,7 @@ def read_templates(folder: Path, stage: str) -> Templates:
     def read(part: str) -> Any:
         return json.loads((folder / f"Countroom-{stage}-{part}.template.json").read_text(encoding="utf-8"))
 
-    return Templates(stage, folder, read("State"), read("Service"))
+    return Templates(stage, folder, read("State"), read("Service"), read("Withdrawals"))
 
 
 def listed(value: Any) -> list[Any]:

@@ -6,7 +6,9 @@ import pytest
 
 from countroom.cashier.gateways import DIALECTS
 from countroom.cashier.gateways.openers.registry import OPENINGS
+from countroom.cashier.payouts.registry import PAYOUT_GATEWAYS
 from countroom.cashier.settlement import Difference
+from countroom.cashier.withdrawals.withdrawal import OPEN, Attention
 from handlers import settlement_check
 from infrastructure.stages import stage_settings
 from tests.infrastructure.templates import Templates, properties, refers
@@ -79,7 +81,7 @@ def test_every_alarm_tells_somebody_and_names_its_runbook(every_stage: Templates
     (topic,) = every_stage.of_type("AWS::SNS::Topic")
     assert len(alarms(every_stage)) > 40
     for alarm in alarms(every_stage).values():
-        assert refers(alarm["AlarmActions"]) == {topic}
+        assert refers(alarm["AlarmActions"]) == {topic} or f"-Service:ExportsOutputRef{topic}" in str(alarm["AlarmActions"])
         assert "docs/runbook.md#" in alarm["AlarmDescription"]
         silence = alarm["ComparisonOperator"] == "LessThanThreshold"
         assert alarm["TreatMissingData"] == ("breaching" if silence else "notBreaching")
@@ -94,7 +96,7 @@ def test_a_schedule_that_does_not_start_its_function_is_seen(every_stage: Templa
         assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
         (runbook,) = NAMED.findall(alarm["AlarmDescription"])
         longest[runbook] = alarm["Period"] * alarm["EvaluationPeriods"] / 3600
-    assert longest == {"audit-failed": 30, "rounds-report-failed": 3, "settlement-failed": 3}
+    assert longest == {"audit-failed": 30, "rounds-report-failed": 3, "settlement-failed": 3, "withdrawals-unswept": 0.25}
 
 
 def test_every_alarm_has_its_heading_in_the_runbook_and_every_heading_an_alarm(prod: Templates) -> None:
@@ -112,7 +114,7 @@ def test_each_provider_is_watched_for_itself(every_stage: Templates, metric: str
 
 def test_an_open_circuit_is_seen_for_each_provider(every_stage: Templates) -> None:
     opened = [dimensions for name, dimensions in watched(every_stage) if name == "CircuitOpened"]
-    assert sorted(one["provider"] for one in opened) == sorted(PROVIDERS)
+    assert sorted(one["provider"] for one in opened) == sorted([*PROVIDERS, *(f"payout-{name}" for name in PAYOUT_GATEWAYS)])
 
 
 def test_payments_that_cannot_be_opened_are_seen_for_each_gateway_that_is_asked(aws_stage: Templates) -> None:
@@ -201,6 +203,12 @@ def test_refused_and_throttled_logins_are_added_up(aws_stage: Templates) -> None
         ),
         ("SettlementFileMissing", "settlement-check", {}),
         ("SettlementIncomplete", "settlement-check", {}),
+        ("CompensationFailed", "withdrawal-step", {}),
+        ("SweepIncomplete", "withdrawal-sweeper", {}),
+        ("WithdrawalsStarted", "withdrawal-sweeper", {}),
+        *(("WithdrawalsForPeople", "withdrawal-sweeper", {"attention": attention.value}) for attention in Attention),
+        *(("WithdrawalOldestSeconds", "withdrawal-sweeper", {"state": status.value}) for status in OPEN),
+        ("WithdrawalsHeld", "withdrawal-sweeper", {"currency": "EUR"}),
     ],
 )
 def test_a_signal_is_watched(every_stage: Templates, metric: str, service: str, under: dict[str, str]) -> None:
@@ -236,3 +244,12 @@ def test_what_mailboxes_think_of_us_is_watched(every_stage: Templates) -> None:
 
 def test_every_provider_of_the_stages_is_one_of_these(every_stage: Templates) -> None:
     assert tuple(stage_settings(every_stage.stage).provider_throttles) == PROVIDERS
+
+
+def test_a_withdrawal_that_stands_too_long_is_seen_by_the_limit_of_its_state(every_stage: Templates) -> None:
+    limits = {
+        dimensions_of(one)["state"]: one["Threshold"]
+        for one in alarms(every_stage).values()
+        if one.get("MetricName") == "WithdrawalOldestSeconds"
+    }
+    assert limits == dict(stage_settings(every_stage.stage).withdrawal_pace.ages)

@@ -5,7 +5,7 @@ from tests.infrastructure.templates import Templates, properties
 
 
 def test_the_sandbox_holds_only_what_the_emulator_knows(sandbox: Templates) -> None:
-    assert {resource["Type"] for resource in sandbox.both().values()} <= emulated_types()
+    assert {resource["Type"] for resource in sandbox.every().values()} <= emulated_types()
 
 
 def test_what_is_left_out_is_reported_with_its_reason(sandbox: Templates) -> None:
@@ -13,13 +13,13 @@ def test_what_is_left_out_is_reported_with_its_reason(sandbox: Templates) -> Non
     assert {one["type"] for one in report} == {"AWS::CloudWatch::Alarm", "AWS::WAFv2::WebACLAssociation"}
     for one in report:
         assert one.keys() == {"type", "logical_id", "reason"}
-        assert one["logical_id"] not in sandbox.both()
+        assert one["logical_id"] not in sandbox.every()
         assert one["reason"]
 
 
 def test_the_sandbox_is_the_production_app_without_what_is_left_out(sandbox: Templates, prod: Templates) -> None:
     def kinds(templates: Templates) -> set[str]:
-        return {resource["Type"] for resource in templates.both().values()}
+        return {resource["Type"] for resource in templates.every().values()}
 
     # Policies of queues and buckets refuse plain HTTP, which is all that the emulator speaks.
     refusing = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"}
@@ -27,7 +27,7 @@ def test_the_sandbox_is_the_production_app_without_what_is_left_out(sandbox: Tem
 
 
 def test_nothing_refers_to_what_is_not_there(every_stage: Templates) -> None:
-    for template in (every_stage.state, every_stage.service):
+    for template in every_stage.stacks():
         known = template["Resources"].keys() | template.get("Parameters", {}).keys()
         for name, part in {**template["Resources"], **template["Outputs"]}.items():
             used = {one for one in references(part) if not one.startswith("AWS::")}

@@ -36,8 +36,12 @@ HANDLER_FILES = [
     "rounds_worker",
     "settlement_check",
     "wallet",
+    "withdrawal_step",
+    "withdrawal_sweeper",
+    "withdrawals",
+    "withdrawals_staff",
 ]
-_SCHEDULED = {"ledger_audit", "rounds_report", "settlement_check"}
+_SCHEDULED = {"ledger_audit", "rounds_report", "settlement_check", "withdrawal_sweeper"}
 PROVIDERS = {"action_batch", "hub88", "swipe"}
 
 
@@ -89,13 +93,13 @@ def test_sessions_last_as_long_everywhere_as_the_stage_says(every_stage: Templat
         for function in every_stage.functions().values()
         if "SESSION_ABSOLUTE_SECONDS" in variables(function)
     }
-    assert lifetimes.keys() == {"identity", "account", "identity-staff", "wallet", "games", "deposits"}
+    assert lifetimes.keys() == {"identity", "account", "identity-staff", "wallet", "games", "deposits", "withdrawals"}
     assert set(lifetimes.values()) == {wanted}
 
 
 def test_all_who_check_a_token_know_the_same_keys_in_the_same_order(every_stage: Templates) -> None:
     told = [variables(one)["TOKEN_KEY_IDS"] for one in every_stage.functions().values() if "TOKEN_KEY_IDS" in variables(one)]
-    assert len(told) == 5
+    assert len(told) == 6
     assert all(one == told[0] for one in told)
     assert len(render(told[0]).split(",")) == len(stage_settings(every_stage.stage).token_keys)
 
@@ -115,6 +119,17 @@ def test_launch_addresses_come_from_whoever_starts_the_emulator(tmp_path: Path) 
 
     assert told("sandbox") == '{"swipe": "http://127.0.0.1:1/swipe"}'
     assert told("prod") == "{}", "an argument of the command line must not send players elsewhere"
+
+
+def test_payout_addresses_come_from_whoever_starts_the_emulator(tmp_path: Path) -> None:
+    def told(stage: str) -> str:
+        folder = tmp_path / stage
+        build(str(folder), {"stage": stage, "payout-urls": '{"adyen": "http://127.0.0.1:1/adyen"}', **WITHOUT_BUNDLING})
+        (step,) = of_handler(read_templates(folder, stage), "withdrawal_step")
+        return str(variables(step)["PAYOUT_URLS"])
+
+    assert told("sandbox") == '{"adyen": "http://127.0.0.1:1/adyen"}'
+    assert told("prod") == "{}", "an argument of the command line must not send money elsewhere"
 
 
 def test_payments_are_opened_where_the_stage_says_and_whoever_starts_the_emulator_says_it_there(tmp_path: Path) -> None:
@@ -156,14 +171,14 @@ def test_every_function_has_a_role_of_its_own(every_stage: Templates) -> None:
     roles = Counter(properties(function)["Role"]["Fn::GetAtt"][0] for function in every_stage.functions().values())
     assert set(roles.values()) == {1}
     for name in roles:
-        assert "ManagedPolicyArns" not in properties(every_stage.both()[name])
+        assert "ManagedPolicyArns" not in properties(every_stage.every()[name])
 
 
 def test_every_function_has_a_log_group_of_its_own_with_retention_and_key(every_stage: Templates) -> None:
     groups = Counter(properties(function)["LoggingConfig"]["LogGroup"]["Ref"] for function in every_stage.functions().values())
     assert set(groups.values()) == {1}
     for name in groups:
-        group = properties(every_stage.both()[name])
+        group = properties(every_stage.every()[name])
         assert group["RetentionInDays"] == stage_settings(every_stage.stage).log_retention_days
         assert group["KmsKeyId"]
         assert group["LogGroupName"].startswith(f"/countroom/{every_stage.stage}/")
@@ -216,8 +231,9 @@ def of_alias(templates: Templates, names: set[str]) -> Resource:
 
 def test_the_runtime_is_that_which_the_layer_was_built_for(every_stage: Templates) -> None:
     target = stage_settings(every_stage.stage).target
-    (layer,) = every_stage.of_type("AWS::Lambda::LayerVersion").values()
-    for part in (*every_stage.functions().values(), layer):
+    layers = every_stage.of_type("AWS::Lambda::LayerVersion").values()
+    assert len(layers) == 2, "one in each stack with functions: what another stack uses cannot be replaced"
+    for part in (*every_stage.functions().values(), *layers):
         runtimes = properties(part).get("CompatibleRuntimes") or [properties(part)["Runtime"]]
         architectures = properties(part).get("CompatibleArchitectures") or properties(part)["Architectures"]
         assert (runtimes, architectures) == ([f"python{target.python}"], [target.architecture.value])
@@ -258,12 +274,12 @@ def test_what_is_invoked_asynchronously_has_a_failure_destination(every_stage: T
         (alias,) = refers(target["Arn"])
         function = properties(aliases[alias])["FunctionName"]["Ref"]
         assert refers(target["DeadLetterConfig"]) == ends[function]
-        assert every_stage.both()[next(iter(ends[function]))]["Type"] == "AWS::SQS::Queue"
+        assert every_stage.every()[next(iter(ends[function]))]["Type"] == "AWS::SQS::Queue"
 
 
-def test_rounds_are_reported_and_settlements_compared_every_hour_and_the_ledger_audited_every_night(every_stage: Templates) -> None:
+def test_what_runs_by_the_clock_runs_when_it_should(every_stage: Templates) -> None:
     times = {properties(one)["ScheduleExpression"] for one in every_stage.of_type("AWS::Scheduler::Schedule").values()}
-    assert times == {"cron(0 3 * * ? *)", "cron(17 * * * ? *)", "cron(42 * * * ? *)"}
+    assert times == {"cron(0 3 * * ? *)", "cron(17 * * * ? *)", "cron(42 * * * ? *)", "cron(* * * * ? *)"}
 
 
 def test_the_ledgers_stream_is_worked_off_with_bounds_and_nothing_is_dropped_in_silence(every_stage: Templates) -> None:
@@ -276,7 +292,7 @@ def test_the_ledgers_stream_is_worked_off_with_bounds_and_nothing_is_dropped_in_
     assert 0 < stream["MaximumRetryAttempts"] <= 10
     assert 0 < stream["MaximumRecordAgeInSeconds"] < 86_400, "the stream itself forgets after a day"
     (queue,) = refers(stream["DestinationConfig"]["OnFailure"]["Destination"])
-    assert every_stage.both()[queue]["Type"] == "AWS::SQS::Queue"
+    assert every_stage.every()[queue]["Type"] == "AWS::SQS::Queue"
     (only,) = stream["FilterCriteria"]["Filters"]
     (prefix,) = json.loads(only["Pattern"])["dynamodb"]["Keys"]["pk"]["S"]
     record = items.record_key(Reference("game:hub88", "x"))[items.KEY]["S"]

@@ -11,7 +11,9 @@ _WILDCARDS_WITH_A_REASON = {
 _WITHOUT_RESOURCES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 # Objects under a prefix have names that only time brings; acknowledged at the role.
 _ON_OBJECTS = {"s3:GetObject", "s3:PutObject"}
-_BLIND_IN_THE_EMULATOR = {"ses:SendEmail"}
+_BLIND_IN_THE_EMULATOR = {"ses:SendEmail", "states:SendTaskSuccess"}
+# Executions have the names of withdrawals; acknowledged at the role.
+_ON_EXECUTIONS = {"states:DescribeExecution"}
 
 
 def test_no_policy_allows_an_action_by_wildcard(every_stage: Templates) -> None:
@@ -30,13 +32,18 @@ def test_no_policy_gives_rights_by_exclusion(every_stage: Templates) -> None:
 
 def test_wildcard_resources_stand_only_where_there_is_a_reason(every_stage: Templates) -> None:
     (gateway_role,) = [name for name in every_stage.of_type("AWS::IAM::Role") if name.startswith("PlayerApiLoggingRole")]
+    (machine_role,) = [name for name in every_stage.of_type("AWS::IAM::Role") if name.startswith("MachineRole")]
     for name, statement in every_stage.policies():
         if statement["Effect"] != "Allow" or not any("*" in str(one) for one in listed(statement.get("Resource", []))):
             continue
-        resource = every_stage.both()[name]
+        resource = every_stage.every()[name]
         assert resource["Type"] in _WILDCARDS_WITH_A_REASON, name
         if set(listed(statement["Action"])) <= _ON_OBJECTS:
             assert all(re.search(r"/(settlements|reports)/\*'\]\]\}$", str(one)) for one in listed(statement["Resource"])), name
+        elif set(listed(statement["Action"])) <= _ON_EXECUTIONS:
+            assert str(statement["Resource"]).endswith(f":execution:countroom-{every_stage.stage}-withdrawal:*']]}}"), name
+        elif resource["Type"] == "AWS::IAM::Policy" and {"Ref": machine_role} in properties(resource)["Roles"]:
+            assert {action.split(":")[0] for action in listed(statement["Action"])} <= {"logs", "xray"}, name
         elif resource["Type"] == "AWS::IAM::Policy" and {"Ref": gateway_role} not in properties(resource)["Roles"]:
             known = _WITHOUT_RESOURCES | (_BLIND_IN_THE_EMULATOR if every_stage.stage == "sandbox" else set())
             assert set(listed(statement["Action"])) <= known, name
@@ -56,7 +63,7 @@ def test_nobody_may_delete_an_item(every_stage: Templates) -> None:
 
 def test_each_key_use_goes_through_a_service(every_stage: Templates) -> None:
     for name, statement in every_stage.policies():
-        if every_stage.both()[name]["Type"] == "AWS::IAM::Policy" and "kms:Decrypt" in listed(statement["Action"]):
+        if every_stage.every()[name]["Type"] == "AWS::IAM::Policy" and "kms:Decrypt" in listed(statement["Action"]):
             direct = exported(statement["Resource"]).startswith("PersonalKey")
             assert ("kms:EncryptionContext:holds" if direct else "kms:ViaService") in str(statement["Condition"]), name
 

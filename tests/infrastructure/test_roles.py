@@ -34,6 +34,9 @@ def test_only_who_posts_movements_writes_the_ledger_and_records_are_never_change
         "provider_callback": {READ, PUT},
         "payment_worker": {READ, PUT},
         "paymentiq": {READ, PUT},
+        "withdrawals": {READ, PUT},
+        "withdrawals_staff": {READ, PUT},
+        "withdrawal_step": {READ, PUT},
         "wallet": {READ},
         "deposits": {READ},
         "games_staff": {READ},
@@ -50,15 +53,21 @@ def test_only_the_identity_room_writes_who_is_in_and_others_read_one_item(every_
         "wallet": {READ},
         "games": {READ},
         "deposits": {READ},
+        "withdrawals": {READ},
     }
 
 
-def test_accounts_are_written_by_the_identity_room_alone_and_read_by_who_asks_for_the_age(every_stage: Templates) -> None:
+def test_accounts_are_written_by_the_identity_room_alone_and_read_by_who_asks_for_the_age_or_lets_money_out(
+    every_stage: Templates,
+) -> None:
     assert table_uses(every_stage, "Players") == {
         "identity": {READ, PUT, UPDATE},
         "account": {READ, PUT, UPDATE, QUERY},
         "identity_staff": {READ, PUT},
         "games": {READ},
+        "withdrawals": {READ},
+        "withdrawals_staff": {READ},
+        "withdrawal_step": {READ},
     }
 
 
@@ -74,6 +83,7 @@ def test_the_games_table_is_the_games_rooms_own_and_circuits_are_of_who_calls_ou
         "games": {READ, PUT, UPDATE},
         "games_staff": {READ},
         "deposits": {READ, PUT, UPDATE},
+        "withdrawal_step": {READ, PUT, UPDATE},
     }
 
 
@@ -97,7 +107,7 @@ def test_who_checks_tokens_reads_every_key(every_stage: Templates) -> None:
         for statement in statements_of(every_stage, role_of(function)):
             if "kms:GetPublicKey" in listed(statement["Action"]):
                 readers.setdefault(handler_of(function), set()).update(map(exported, listed(statement["Resource"])))
-    assert readers == dict.fromkeys(("identity", "account", "wallet", "games", "deposits"), names)
+    assert readers == dict.fromkeys(("identity", "account", "wallet", "games", "deposits", "withdrawals"), names)
 
 
 def personal(templates: Templates) -> dict[str, Mapping[str, Any]]:
@@ -177,6 +187,7 @@ def test_queues_are_filled_and_worked_off_by_those_they_are_for(every_stage: Tem
         ("ledger_audit", "AuditFailures"): {"sqs:SendMessage"},
         ("rounds_worker", "RoundsFailures"): {"sqs:SendMessage"},
         ("rounds_report", "RoundsReportFailures"): {"sqs:SendMessage"},
+        ("withdrawal_sweeper", "SweepFailures"): {"sqs:SendMessage"},
     }
 
 
@@ -201,18 +212,21 @@ def test_a_provider_reads_its_own_secret_and_no_other(every_stage: Templates) ->
         "payment-webhook": {"StandardGatewaySecret", "StripeGatewaySecret", "AdyenGatewaySecret"},
         "paymentiq": {"PaymentiqSecret"},
         "deposits": {"StripePaymentsSecret", "AdyenPaymentsSecret"},
+        "withdrawal-step": {"AdyenPayoutSecret", "PaymentiqPayoutSecret"},
     }
 
 
-def test_support_and_games_staff_may_invoke_their_function_and_nothing_else(every_stage: Templates) -> None:
+def test_each_kind_of_staff_may_invoke_its_function_and_nothing_else(every_stage: Templates) -> None:
     aliases = every_stage.of_type("AWS::Lambda::Alias")
-    for output, handler in (("SupportRoleArn", "identity_staff"), ("GamesStaffRoleArn", "games_staff")):
-        (role,) = refers(every_stage.service["Outputs"][output]["Value"])
+    outputs = every_stage.service["Outputs"] | every_stage.withdrawals["Outputs"]
+    kinds = {"SupportRoleArn": "identity_staff", "GamesStaffRoleArn": "games_staff", "PaymentsRoleArn": "withdrawals_staff"}
+    for output, handler in kinds.items():
+        (role,) = refers(outputs[output]["Value"])
         (statement,) = statements_of(every_stage, role)
         assert statement["Action"] == "lambda:InvokeFunction"
         (alias,) = refers(statement["Resource"])
         assert handler_of(every_stage.functions()[properties(aliases[alias])["FunctionName"]["Ref"]]) == handler
-        assert properties(every_stage.both()[role])["MaxSessionDuration"] == 3600
+        assert properties(every_stage.every()[role])["MaxSessionDuration"] == 3600
 
 
 def test_who_takes_in_webhooks_can_add_raw_events_and_read_or_change_nothing(every_stage: Templates) -> None:
@@ -227,6 +241,9 @@ def test_deposits_are_changed_by_who_credits_or_ends_them_alone(every_stage: Tem
         "payment_worker": {READ, PUT, UPDATE},
         "paymentiq": {READ, PUT, UPDATE},
         "settlement_check": {READ, UPDATE},
+        "withdrawals": {READ},
+        "withdrawals_staff": {READ},
+        "withdrawal_step": {READ},
     }
 
 
@@ -255,3 +272,48 @@ def test_the_audit_and_the_auditor_change_nothing(every_stage: Templates) -> Non
         used = {action for action in actions if action.startswith("dynamodb:")}
         assert used <= {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"}
     assert {action for action in auditors if action.startswith("lambda:")} == {"lambda:InvokeFunction"}
+
+
+def test_withdrawals_are_changed_by_who_brings_a_word_on_them_and_never_deleted(every_stage: Templates) -> None:
+    changing = ("withdrawals", "withdrawals_staff", "withdrawal_step", "withdrawal_sweeper", "payment_worker", "paymentiq")
+    assert table_uses(every_stage, "Withdrawals") == {handler: {READ, PUT, UPDATE} for handler in changing}
+
+
+def test_the_sweeper_moves_no_money(every_stage: Templates) -> None:
+    assert "withdrawal_sweeper" not in table_uses(every_stage, "Ledger")
+
+
+STATES = {
+    "withdrawals": {"states:StartExecution", "states:SendTaskSuccess"},
+    "withdrawals_staff": {"states:SendTaskSuccess"},
+    "withdrawal_step": {"states:SendTaskSuccess"},
+    "withdrawal_sweeper": {
+        *("states:DescribeExecution", "states:ListExecutions", "states:SendTaskSuccess", "states:StartExecution"),
+    },
+    "payment_worker": {"states:SendTaskSuccess"},
+    "paymentiq": {"states:SendTaskSuccess"},
+}
+
+
+def test_executions_are_started_by_who_takes_the_request_and_by_the_sweeper_alone(every_stage: Templates) -> None:
+    uses: dict[str, set[str]] = {}
+    for function in every_stage.functions().values():
+        for statement in statements_of(every_stage, role_of(function)):
+            actions = {action for action in listed(statement["Action"]) if action.startswith("states:")}
+            if actions:
+                uses.setdefault(handler_of(function), set()).update(actions)
+    assert uses == STATES
+
+
+def test_they_use_this_one_machine_and_its_executions(aws_stage: Templates) -> None:
+    name = f"countroom-{aws_stage.stage}-withdrawal"
+    for function in aws_stage.functions().values():
+        for statement in statements_of(aws_stage, role_of(function)):
+            if any(action.startswith("states:") for action in listed(statement["Action"])):
+                of_one = f":execution:{name}:*" if statement["Action"] == "states:DescribeExecution" else f":stateMachine:{name}"
+                assert str(statement["Resource"]).endswith(f"{of_one}']]}}")
+
+
+def test_the_step_starts_nothing(every_stage: Templates) -> None:
+    used = actions_of(every_stage, "withdrawal_step")
+    assert not {"states:StartExecution", "lambda:InvokeFunction", "sqs:SendMessage"} & used

@@ -50,13 +50,13 @@ def test_tokens_of_one_stage_mean_nothing_in_another() -> None:
 
 
 @pytest.mark.parametrize(("stage", "protected"), [("sandbox", False), ("dev", False), ("prod", True)])
-def test_termination_protection_reaches_both_stacks(
+def test_termination_protection_reaches_every_stack(
     synthesised_manifest: dict[str, dict[str, object]], stage: str, *, protected: bool
 ) -> None:
     stacks = [
         one for one in synthesised_manifest[stage].values() if isinstance(one, dict) and one["type"] == "aws:cloudformation:stack"
     ]
-    assert len(stacks) == 2
+    assert len(stacks) == 3
     for stack in stacks:
         assert stack["properties"].get("terminationProtection", False) is protected
 
@@ -68,6 +68,11 @@ def synthesised_manifest(request: pytest.FixtureRequest) -> dict[str, dict[str, 
         stage: json.loads((synthesised(stage).folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
         for stage in STAGE_NAMES
     }
+
+
+def test_no_stack_grows_out_of_what_cloudformation_holds(every_stage: Templates) -> None:
+    """It refuses a stack of more than 500 resources."""
+    assert max(len(stack["Resources"]) for stack in every_stage.stacks()) <= 480
 
 
 def test_the_sandbox_deploys_with_the_callers_own_credentials(sandbox: Templates) -> None:

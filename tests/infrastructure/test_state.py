@@ -37,8 +37,9 @@ def table(templates: Templates, prefix: str) -> Any:
 
 def test_what_must_survive_lies_in_the_state_stack_and_nothing_else_does(every_stage: Templates) -> None:
     assert {resource["Type"] for resource in every_stage.state["Resources"].values()} <= set(STATEFUL)
-    assert not {resource["Type"] for resource in every_stage.service["Resources"].values()} & set(STATEFUL)
-    assert len(every_stage.of_type("AWS::DynamoDB::Table")) == 7
+    for stack in (every_stage.service, every_stage.withdrawals):
+        assert not {resource["Type"] for resource in stack["Resources"].values()} & set(STATEFUL)
+    assert len(every_stage.of_type("AWS::DynamoDB::Table")) == 8
 
 
 def test_tables_on_aws_cannot_be_lost(aws_stage: Templates) -> None:
@@ -58,7 +59,7 @@ def test_keys_secrets_queues_and_the_mail_domain_on_aws_outlive_their_stack(aws_
 
 def test_everything_stored_is_encrypted_with_our_own_key(every_stage: Templates) -> None:
     encrypted_by: list[tuple[str, Any]] = []
-    for name, resource in every_stage.both().items():
+    for name, resource in every_stage.every().items():
         match resource["Type"]:
             case "AWS::DynamoDB::Table":
                 encrypted_by.append((name, properties(resource)["SSESpecification"]["KMSMasterKeyId"]))
@@ -168,8 +169,11 @@ def test_token_keys_are_rotated_as_the_runbook_has_it(tmp_path: Path, monkeypatc
 
 
 def imports(templates: Templates) -> set[str]:
-    """Names of what the service stack takes from the state stack."""
-    return set(re.findall(r'"Fn::ImportValue": "([^"]+)"', json.dumps(templates.service)))
+    """Names of what the other stacks take from the state stack."""
+    others = json.dumps([templates.service, templates.withdrawals])
+    return set(re.findall(r'"Fn::ImportValue": "([^"]+)"', others)) - {
+        output["Export"]["Name"] for output in templates.service["Outputs"].values() if "Export" in output
+    }
 
 
 def exports(templates: Templates) -> set[str]:
@@ -210,7 +214,8 @@ def test_no_secret_has_a_value_in_the_template(every_stage: Templates) -> None:
     parties = ("provider/hub88", "provider/swipe", "provider/action-batch")
     gateways = ("gateway/standard", "gateway/stripe", "gateway/adyen", "gateway/paymentiq")
     payments = ("payments/stripe", "payments/adyen")
-    assert names == {f"countroom/{every_stage.stage}/{party}" for party in (*parties, *gateways, *payments)}
+    payouts = ("payout/adyen", "payout/paymentiq")
+    assert names == {f"countroom/{every_stage.stage}/{party}" for party in (*parties, *gateways, *payments, *payouts)}
     for secret in secrets:
         assert "SecretString" not in properties(secret)
         assert properties(secret)["GenerateSecretString"]["GenerateStringKey"] == "filler"
@@ -260,5 +265,5 @@ def test_a_message_stays_hidden_for_longer_than_its_worker_may_take(every_stage:
         (queue,) = refers(properties(source)["EventSourceArn"])
         (alias,) = refers(properties(source)["FunctionName"])
         worker = every_stage.functions()[properties(aliases[alias])["FunctionName"]["Ref"]]
-        assert properties(every_stage.both()[queue])["VisibilityTimeout"] >= 6 * properties(worker)["Timeout"]
+        assert properties(every_stage.every()[queue])["VisibilityTimeout"] >= 6 * properties(worker)["Timeout"]
         assert properties(source)["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
