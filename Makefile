@@ -8,7 +8,7 @@ VENV   := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test conformance lint cover bench isolation simulate fuzz audit redrive mutate openapi synth bootstrap deploy clean
+.PHONY: help setup run test conformance lint cover bench isolation simulate model fuzz audit redrive mutate openapi picture synth bootstrap deploy clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ isolation: setup ## bets at one provider while another hangs, or floods us, besi
 simulate: setup ## seeded fault simulation of ledger and payment worker (STEPS=200000, SEED= replays one)
 	@PYTHONPATH=functions:. $(VENV)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))
 
+model: setup ## every state of a withdrawal, explored (SIZE=small, STATES=1000000: of everything at once; MUTANTS=1: rules broken on purpose)
+	@PYTHONPATH=functions:. $(VENV)/python -m tests.model --size $(or $(SIZE),large) $(if $(STATES),--states $(STATES)) $(if $(MUTANTS),--mutants)
+
 fuzz: setup ## mutated payment webhooks: defined answers only, nothing moves unsigned (CASES=200000, SEED= replays one)
 	@PYTHONPATH=functions:. $(VENV)/python -m tests.unit.cashier.webhook_fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED))
 
@@ -57,6 +60,9 @@ mutate: setup ## break the pure rules on purpose and count how often the tests n
 
 openapi: setup ## docs/openapi.json anew, from what the routes declare
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.openapi
+
+picture: setup ## docs/withdrawal-machine.md anew: the withdrawals' state machine, drawn from its template
+	@$(VENV)/python -m tools.picture
 
 synth: setup ## the CloudFormation templates of a stage, checked by cdk-nag (STAGE=prod)
 	@$(VENV)/python -m tools.cdk synth $(STAGE)

@@ -16,7 +16,12 @@ from rich.markup import escape
 from tests.simulation.report import Bar, cases, matrix, summary, wide
 from tests.simulation.run import Failure, Part, Seed, simulate
 from tests.simulation.shrink import Shrinker, trace
+from tests.simulation.withdrawal_figures import shown as withdrawals_shown
+from tests.simulation.withdrawals import run as simulate_withdrawals
 from tests.simulation.worker_trace import shortest, traced
+
+WITHDRAWAL_STEPS: Final = 4
+"""One step in so many is made with withdrawals, after the others."""
 
 COVERED_FROM: Final = 100_000
 """Steps from which on every cell of the matrix must have been met."""
@@ -81,6 +86,10 @@ def main() -> int:
     missing = result.missing() if result.figures.steps >= COVERED_FROM else []
     for cell, fault in missing:
         console.print(f"not covered: {cell}, {fault}", highlight=False)
+    if seed.episode is None:
+        withdrawals = simulate_withdrawals(seed.run, options.steps // WITHDRAWAL_STEPS)
+        console.print(*withdrawals_shown(withdrawals), highlight=False, soft_wrap=True)
+        return 1 if missing or withdrawals.failure else 0
     return 1 if missing else 0
 
 

@@ -315,6 +315,7 @@ class Episode:
 def handler() -> ModuleType:
     """The worker's entrance; it reads its settings when it is imported, so not before an episode needs it."""
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "simulation")
+    os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Countroom")
     from handlers import payment_worker  # noqa: PLC0415 - as above
 
     return payment_worker
