@@ -51,14 +51,15 @@ class Place:
     home: Path
 
 
-def synth(tools: Tools, place: Place, launch_urls: Mapping[str, str], payment_urls: Mapping[str, str]) -> Program:
+def synth(tools: Tools, place: Place, urls: Mapping[str, Mapping[str, str]]) -> Program:
     """Start `cdk synth` of the sandbox stage; it needs no emulator, so it can run while that starts.
 
-    `launch_urls`: provider → where its launch API listens in this run; `payment_urls`: gateway → where its API for payments does.
+    `urls`: the app's context → provider or gateway → where its API listens in this run.
     """
     env = _environment(tools, place) | package_settings(os.environ)
-    context = ["-c", f"stage={STAGE}", "-c", f"launch-urls={json.dumps(launch_urls)}"]
-    context += ["-c", f"payment-urls={json.dumps(payment_urls)}"]
+    context = ["-c", f"stage={STAGE}"]
+    for name, addresses in urls.items():
+        context += ["-c", f"{name}={json.dumps(addresses)}"]
     command: list[str | Path] = [tools.node, tools.cdk, "synth", "--quiet", *context, "--output", place.assembly]
     return Program(command, env=env, cwd=place.root, log=place.logs / "synth.log")
 

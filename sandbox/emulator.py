@@ -16,7 +16,7 @@ from sandbox.wire import NoAnswerError, send
 HOST = "127.0.0.1"
 START_TIMEOUT_SECONDS = 30.0
 GRACE_SECONDS = 0.5  # it keeps nothing, so it has nothing to put in order
-WORKERS_MAX = 24
+WORKERS_MAX = 32
 """Lambda invocations at once; more are throttled (429), as an account's limit would. Each worker takes about 80 MB of memory."""
 
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the folder made in it has a fixed owner and mode

@@ -11,12 +11,13 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sandbox import audit
+from sandbox import audit, staff
 from sandbox.arrival import Arrival, Arrived
 from sandbox.environment import base
 from sandbox.mailbox import Mailbox, MailboxError
@@ -30,6 +31,8 @@ PROGRAM_TIMEOUT_SECONDS = 45
 CREDIT_TIMEOUT_SECONDS = 30.0
 CURRENCY, GAME = "EUR", "hub88-clockwork-reels"
 DEPOSIT, SMALL_DEPOSIT, BET, WIN, SECOND_BET = "100.00", "20.00", "10.00", "25.50", "5.00"
+PAYOUT_GATEWAY, WITHDRAWAL = "adyen", "15.00"
+PAYOUT_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Journey:
     _game: dict[str, Any] = field(init=False)
     _token: str = field(init=False, default="", repr=False)
     _user: str = field(init=False, default="")
+    _deposits: dict[str, str] = field(init=False, default_factory=dict)
+    _withdrawal_id: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self._teller = Teller(self.print_line)
@@ -59,7 +64,7 @@ class Journey:
         """
         try:
             second = self._walk()
-        except (RefusedError, NoAnswerError, MailboxError, audit.AuditError) as error:
+        except (RefusedError, NoAnswerError, MailboxError, audit.AuditError, staff.StaffError) as error:
             raise DeviationError(f"after step {self._teller.number}: {error}") from error
         except (KeyError, ValueError, TypeError) as error:
             what = f"an answer is not of the expected form: {error!r}"
@@ -72,14 +77,20 @@ class Journey:
     def _walk(self) -> Account:
         arrival = Arrival(self.stack, self._teller, CURRENCY)
         self._arrived = arrival.walk(f"player-{secrets.token_hex(6)}@example.com")
-        self._deposit()
-        self._launch()
-        self._play()
-        self._refuse_tampering()
-        self._look_back()
+        with ThreadPoolExecutor(1) as office:  # the staff, who work while the player does
+            verified = office.submit(self._verify)
+            self._deposit()
+            self._withdraw(verified)
+            approved = office.submit(self._approve)
+            self._launch()
+            self._play()
+            self._refuse_tampering()
+            self._look_back()
+            arrival.leave_without_factor(self._arrived)
+            second = PlayerApi(self.stack.apis.player).register(Mailbox(self.stack.mailbox), currency=CURRENCY)
+            self._be_paid(approved)
         self._audit()
-        arrival.leave_without_factor(self._arrived)
-        return PlayerApi(self.stack.apis.player).register(Mailbox(self.stack.mailbox), currency=CURRENCY)
+        return second
 
     @property
     def _player(self) -> PlayerApi:
@@ -115,9 +126,55 @@ class Journey:
             *(("--payment", payment["payment_id"]) if payment["kind"] == "intent" else ()),
         )
         shown = self._await_credit(opened["deposit_id"])
+        self._deposits[gateway] = opened["deposit_id"]
         self._balance += Decimal(SMALL_DEPOSIT)
         asked = f"{SMALL_DEPOSIT} {CURRENCY}, payment: {payment['kind']}, {len(said)} calls of its own dialect"
         self._show(f"by {gateway}", asked, f"{said[-1]['status']}, {shown['status']}, once")
+
+    def _verify(self) -> dict[str, Any]:
+        return staff.support(self.stack, "verify", self._arrived.account.player_id, "the passport was seen")
+
+    def _withdraw(self, verified: "Future[dict[str, Any]]") -> None:
+        """Ask for a part of the money: it is set aside at once, and the rest happens while the player plays on."""
+        verified.result()
+        self._show("verified", "by the support staff", "the player may withdraw")
+        key, deposit_id = str(uuid.uuid4()), self._deposits[PAYOUT_GATEWAY]
+        asked = self._player.withdraw(WITHDRAWAL, CURRENCY, deposit_id, key)
+        self._withdrawal_id = asked["withdrawal_id"]
+        again = self._player.withdraw(WITHDRAWAL, CURRENCY, deposit_id, key)
+        self._expect("the same Idempotency-Key's withdrawal", again["withdrawal_id"], self._withdrawal_id)
+        self._balance -= Decimal(WITHDRAWAL)
+        self._show(
+            "withdraw", f"POST /v1/withdrawals {WITHDRAWAL} {CURRENCY}, by {PAYOUT_GATEWAY}", f"{asked['reference']}, set aside"
+        )
+
+    def _approve(self) -> list[str]:
+        """Approve the withdrawal as the payments staff, once it waits for that; gives why people were asked."""
+        order = {"actor": staff.ACTOR, "withdrawal_id": self._withdrawal_id}
+        end = time.monotonic() + PAYOUT_TIMEOUT_SECONDS
+        while True:
+            shown = staff.invoke(self.stack, "payments", "WithdrawalsStaffFunctionName", order | {"action": "show"})["withdrawal"]
+            if shown["status"] == "awaiting_approval" or time.monotonic() > end:
+                break
+            time.sleep(0.2)
+        said = staff.invoke(
+            self.stack, "payments", "WithdrawalsStaffFunctionName", order | {"action": "approve", "why": "a player's own money"}
+        )
+        if "refused" in said:
+            raise staff.StaffError(f"the withdrawal was not approved: {said['refused']}")
+        return list(shown["reasons"])
+
+    def _be_paid(self, approved: "Future[list[str]]") -> None:
+        """See the withdrawal approved and paid, and each of its stages as its player is told."""
+        reasons = ", ".join(reason.partition(".")[2] for reason in approved.result())
+        self._show("approval", f"by the payments staff: {reasons}", "approved")
+        end = time.monotonic() + PAYOUT_TIMEOUT_SECONDS
+        while (shown := self._player.withdrawal(self._withdrawal_id))["status"] != "paid" and time.monotonic() < end:
+            time.sleep(0.2)
+        self._expect("the withdrawal's end", shown["status"], "paid", hint=shown)
+        self._show("paid out", f"GET /v1/withdrawals/{self._withdrawal_id}", f"{shown['paid_amount']} {CURRENCY}, once")
+        for event in shown["events"]:
+            self.print_line(f"      {event['at'][11:23]}  {event['status']:<18} {event['text']}")
 
     def _launch(self) -> None:
         games = {game["game_id"]: game for game in self._player.games()}
@@ -156,7 +213,9 @@ class Journey:
         items = self._player.transactions()
         kinds = [str(item["kind"]) for item in items]
         self._show("history", "GET /v1/wallet/transactions", ", ".join(reversed(kinds)))
-        self._expect("the history, newest first", kinds[:5], ["rollback", "bet", "win", "bet", "deposit"])
+        played = [kind for kind in kinds if kind not in {"hold", "capture"}]
+        self._expect("the history, newest first", played[:5], ["rollback", "bet", "win", "bet", "deposit"])
+        self._expect("the money set aside in it", kinds.count("hold"), 1)
 
     def _audit(self) -> None:
         report = audit.run(self.stack, self._arrived.account.player_id)

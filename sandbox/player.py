@@ -209,6 +209,31 @@ class PlayerApi:
         said: dict[str, Any] = self.call("GET", f"/v1/deposits/{deposit_id}")
         return said
 
+    def withdraw(self, amount: str, currency: str, deposit_id: str, key: str = "") -> dict[str, Any]:
+        """Ask for money, back to what has paid a deposit; the same `key` gives the same again."""
+        said: dict[str, Any] = self.call(
+            "POST",
+            "/v1/withdrawals",
+            {"amount": amount, "currency": currency, "deposit_id": deposit_id},
+            headers={"Idempotency-Key": key or secrets.token_hex(16)},
+        )
+        return said
+
+    def withdrawal(self, withdrawal_id: str) -> dict[str, Any]:
+        """Read one withdrawal with its stages."""
+        said: dict[str, Any] = self.call("GET", f"/v1/withdrawals/{withdrawal_id}")
+        return said
+
+    def withdrawals(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Read the newest withdrawals, newest first."""
+        items: list[dict[str, Any]] = self.call("GET", f"/v1/withdrawals?limit={limit}")["items"]
+        return items
+
+    def cancel_withdrawal(self, withdrawal_id: str) -> dict[str, Any]:
+        """Call a withdrawal back."""
+        said: dict[str, Any] = self.call("POST", f"/v1/withdrawals/{withdrawal_id}/cancellation", {})
+        return said
+
     def games(self) -> list[dict[str, Any]]:
         """Read the catalogue."""
         items: list[dict[str, Any]] = self.call("GET", "/v1/games")["items"]

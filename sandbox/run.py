@@ -17,6 +17,7 @@ from sandbox.environment import ACCOUNT, REGION, forget_credentials
 from sandbox.gateway import adyen, payment_server
 from sandbox.journey import Journey
 from sandbox.loopback import NotLoopbackError
+from sandbox.payouts import server as payout_server
 from sandbox.provider import launch_server
 from sandbox.screen import Screen
 from sandbox.setup import EMULATOR_VENV, NODE_MODULES, VENV, SetupError, node_home
@@ -25,7 +26,12 @@ from sandbox.teller import DeviationError
 
 DEFAULT_PORT = 4566
 EMULATOR_GONE_POLL_SECONDS = 0.5
-STAFF_ROLES = {"auditor": "AuditorRoleArn", "support": "SupportRoleArn", "games": "GamesStaffRoleArn"}
+STAFF_ROLES = {
+    "auditor": "AuditorRoleArn",
+    "support": "SupportRoleArn",
+    "games": "GamesStaffRoleArn",
+    "payments": "PaymentsRoleArn",
+}
 """Staff member → output that names the role."""
 
 GATEWAY_SECRETS = {
@@ -38,6 +44,9 @@ GATEWAY_SECRETS = {
 
 PAYMENT_SECRETS = {"stripe": "StripePaymentsSecretArn", "adyen": "AdyenPaymentsSecretArn"}
 """Payment gateway → output that names the secret with which the house opens payments there."""
+
+PAYOUT_SECRETS = {"adyen": "AdyenPayoutSecretArn", "paymentiq": "PaymentiqPayoutSecretArn"}
+"""Payment gateway → output that names the secret that the house orders payouts with."""
 
 GATEWAY_PATHS = {
     "standard": "/v1/payments/standard",
@@ -69,6 +78,15 @@ class Settings:
     def stack_path(self) -> Path:
         """Place of stack.json."""
         return self.state / "stack.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Who answers the house in place of other companies: providers' launch APIs, gateways that open payments, and that pay out."""
+
+    launcher: launch_server.Desk
+    till: payment_server.Desk
+    payer: payout_server.Counter
 
 
 def settings_from_environment() -> Settings:
@@ -119,7 +137,9 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
         found = tools()
         launcher = stays.enter_context(launch_server.running())
         till = stays.enter_context(payment_server.running())
-        with screen.phase("emulator and templates"), deploy.synth(found, place, launcher.urls, till.urls) as synth:
+        payer = stays.enter_context(payout_server.running())
+        urls = {"launch-urls": launcher.urls, "payment-urls": till.urls, "payout-urls": payer.urls}
+        with screen.phase("emulator and templates"), deploy.synth(found, place, urls) as synth:
             log = place.logs / "emulator.log"
             scratch = emulator.scratch_folder(settings.state)
             up = emulator.running(found.emulator_python, settings.port, scratch, log)
@@ -130,7 +150,7 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
         with screen.phase("deploy"):
             outputs = deploy.deploy(found, place, endpoint, screen.detail)
         with screen.phase("keys and games"):
-            stack = _hand_over_keys(endpoint, outputs, place.assembly, launcher, till)
+            stack = _hand_over_keys(endpoint, outputs, place.assembly, Desks(launcher, till, payer))
             staff.import_games(stack)
         stack.write(settings.stack_path)
         yield stack
@@ -175,9 +195,7 @@ def _only_one(state: Path) -> Iterator[None]:
             lock.truncate(0)
 
 
-def _hand_over_keys(
-    endpoint: str, outputs: dict[str, str], assembly: Path, launcher: launch_server.Desk, till: payment_server.Desk
-) -> Stack:
+def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, desks: Desks) -> Stack:
     """Make the keys of the outside world, and give each side its half."""
     provider_private, provider_public = keys.new_rsa_key()
     house_private, house_public = keys.new_rsa_key()
@@ -197,10 +215,13 @@ def _hand_over_keys(
     }
     held |= {arn: {"secrets": [paid[name]]} for name, arn in GATEWAY_SECRETS.items()}
     held |= {arn: {"api_keys": [opening[name]], **told[name]} for name, arn in PAYMENT_SECRETS.items()}
-    keys.hand_over(endpoint, {outputs[name]: value for name, value in held.items()})
-    launcher.trust(house_public, launch)
-    till.trust(opening)
     apis = deploy.apis(endpoint, outputs)
+    gateways = {name: Gateway(f"{apis.webhook}{GATEWAY_PATHS[name]}", secret) for name, secret in paid.items()}
+    desks.payer.trust(gateways, keys.new_shared_secret())
+    held |= {arn: desks.payer.secrets[name] for name, arn in PAYOUT_SECRETS.items()}
+    keys.hand_over(endpoint, {outputs[name]: value for name, value in held.items()})
+    desks.launcher.trust(house_public, launch)
+    desks.till.trust(opening)
     providers = {name: Provider(f"{apis.provider}/v1/{name}", secret=secret) for name, secret in shared.items()}
     return Stack(
         endpoint=endpoint,
@@ -209,10 +230,11 @@ def _hand_over_keys(
         stage=deploy.STAGE,
         apis=apis,
         mailbox=f"{endpoint}{emulator.MAILS_PATH}",
-        launch_api=launcher.url,
-        payment_api=till.url,
+        launch_api=desks.launcher.url,
+        payment_api=desks.till.url,
+        payout_api=desks.payer.url,
         providers={"hub88": Provider(f"{apis.provider}/v1/hub88", private_key=provider_private), **providers},
-        gateways={name: Gateway(f"{apis.webhook}{GATEWAY_PATHS[name]}", secret) for name, secret in paid.items()},
+        gateways=gateways,
         players=[],
         staff=[Staff(name, outputs[role]) for name, role in STAFF_ROLES.items()],
         resources=outputs,

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, get_type_hints
 from sandbox.loopback import require_loopback
 
 T = TypeVar("T")
-_TEXTS = ("endpoint", "region", "account", "stage", "mailbox", "launch_api", "payment_api")
+_TEXTS = ("endpoint", "region", "account", "stage", "mailbox", "launch_api", "payment_api", "payout_api")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -92,6 +92,9 @@ class Stack:
     payment_api: str
     """Where the gateways' APIs that open payments listen: each below a path of its gateway's name."""
 
+    payout_api: str
+    """Where the gateways' payout APIs listen: each below a path of its gateway's name."""
+
     providers: dict[str, Provider]
     gateways: dict[str, Gateway]
     players: list[Player]
@@ -162,6 +165,7 @@ class Stack:
             stack.mailbox,
             stack.launch_api,
             stack.payment_api,
+            stack.payout_api,
             *asdict(stack.apis).values(),
             *(provider.base_url for provider in stack.providers.values()),
             *(gateway.webhook_url for gateway in stack.gateways.values()),

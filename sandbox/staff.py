@@ -23,14 +23,23 @@ def invoke(stack: Stack, role: str, function: str, event: dict[str, Any]) -> dic
 
     """
     session = aws.take_role(stack.endpoint, stack.role(role), f"sandbox-{role}")
-    name = stack.resources[function]
-    answer = aws.client("lambda", stack.endpoint, session).invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    return asked(aws.client("lambda", stack.endpoint, session), stack.resources[function], event)
+
+
+def asked(client: Any, function_name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Invoke a staff function with a client of the role that may; gives its answer.
+
+    Raises:
+        StaffError: when it fails or its answer is no object.
+
+    """
+    answer = client.invoke(FunctionName=function_name, Payload=json.dumps(event).encode())
     said = answer["Payload"].read()
     if "FunctionError" in answer:
-        raise StaffError(f"{function} failed: {said[:500].decode(errors='replace')}")
+        raise StaffError(f"{function_name} failed: {said[:500].decode(errors='replace')}")
     told = json.loads(said)
     if not isinstance(told, dict):
-        raise StaffError(f"{function} does not answer with an object.")
+        raise StaffError(f"{function_name} does not answer with an object.")
     return told
 
 

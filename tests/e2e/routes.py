@@ -16,6 +16,7 @@ AT_ONCE = 8
 IDS = {
     "transaction_id": "tx_x",
     "deposit_id": "dep_x",
+    "withdrawal_id": "wdr_x",
     "game_id": world.GAME_ID,
     "session_id": "current",
     "provider": "hub88",

@@ -12,11 +12,11 @@ from sandbox.player import RefusedError
 from sandbox.stack import Stack
 from tests.e2e import world
 
-LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS = (
+LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS, WITHDRAWALS = (
     *("LedgerTableName", "PlayersTableName", "CashierTableName", "SessionsTableName", "GamesTableName"),
-    "RawEventsTableName",
+    *("RawEventsTableName", "WithdrawalsTableName"),
 )
-EVERY_TABLE = {LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS}
+EVERY_TABLE = {LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS, WITHDRAWALS}
 WITHOUT_SORT_KEY = {LEDGER, SESSIONS}
 # Function → tables that it reads. It must not even read any other.
 READS = {
@@ -34,22 +34,31 @@ READS = {
     "provider-swipe": {LEDGER, GAMES},
     "provider-action-batch": {LEDGER, GAMES},
     "payment-webhook": set[str](),
-    "payment-worker": {LEDGER, CASHIER},
-    "paymentiq": {LEDGER, CASHIER},
+    "payment-worker": {LEDGER, CASHIER, WITHDRAWALS},
+    "paymentiq": {LEDGER, CASHIER, WITHDRAWALS},
     "settlement-check": {CASHIER},
     "ledger-audit": {LEDGER},
+    "withdrawals": {LEDGER, CASHIER, WITHDRAWALS, PLAYERS, SESSIONS},
+    "withdrawals-staff": {LEDGER, CASHIER, WITHDRAWALS, PLAYERS},
+    "withdrawal-step": {LEDGER, CASHIER, WITHDRAWALS, PLAYERS},
+    "withdrawal-sweeper": {WITHDRAWALS},
 }
 # Table → who may put items into it: nobody else can, whatever is done to them.
 WRITERS = {
     LEDGER: {
         *("identity", "account", "identity-staff", "games", "payment-worker", "paymentiq"),
         *("provider-hub88", "provider-swipe", "provider-action-batch"),
+        *("withdrawals", "withdrawals-staff", "withdrawal-step"),
     },
     PLAYERS: {"identity", "account", "identity-staff"},
     SESSIONS: {"identity", "account", "identity-staff"},
-    CASHIER: {"deposits", "payment-worker", "paymentiq"},
+    CASHIER: {"deposits", "payment-worker", "paymentiq", "settlement-check"},
     RAW_EVENTS: {"payment-webhook"},
     GAMES: {"games", "games-staff", "rounds-worker"},
+    WITHDRAWALS: {
+        *("withdrawals", "withdrawals-staff", "withdrawal-step", "withdrawal-sweeper"),
+        *("payment-worker", "paymentiq"),
+    },
 }
 SIGNS_TOKENS, SEALS_PERSONAL_DATA, SENDS_MAIL = {"identity"}, {"identity", "account"}, {"mailer"}
 OPENS_PERSONAL_DATA = SEALS_PERSONAL_DATA | {"games"}  # a launch asks how old the player is
@@ -61,7 +70,15 @@ READ_SECRETS = {
     **{f"{gateway}GatewaySecretArn": {"payment-webhook"} for gateway in ("Standard", "Stripe", "Adyen")},
     "PaymentiqSecretArn": {"paymentiq"},
     **{f"{gateway}PaymentsSecretArn": {"deposits"} for gateway in ("Stripe", "Adyen")},
+    # Who takes in a gateway's word cannot order a payout from it, and the other way round.
+    **{f"{gateway}PayoutSecretArn": {"withdrawal-step"} for gateway in ("Adyen", "Paymentiq")},
 }
+STAFF = [
+    ("support", "SupportFunctionName"),
+    ("games", "GamesStaffFunctionName"),
+    ("payments", "WithdrawalsStaffFunctionName"),
+]
+STARTS_EXECUTIONS = {"withdrawals", "withdrawal-sweeper"}
 QUERY = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "PROBE"}}}
 DENIED = ("AccessDeniedException", "AccessDenied")
 
@@ -181,15 +198,21 @@ def test_only_the_mailer_sends_mail(stack: Stack, name: str) -> None:
     assert denied(as_function(stack, name, "sesv2").send_email, **mail)
 
 
-@pytest.mark.parametrize(("role", "own"), [("support", "SupportFunctionName"), ("games", "GamesStaffFunctionName")])
+@pytest.mark.parametrize(("role", "own"), STAFF)
 def test_a_member_of_staff_may_invoke_one_function_and_nothing_else(stack: Stack, role: str, own: str) -> None:
     session = aws.take_role(stack.endpoint, stack.role(role), "probe")
     functions = aws.client("lambda", stack.endpoint, session)
-    for other in {"AuditFunctionName", "SupportFunctionName", "GamesStaffFunctionName"} - {own}:
+    for other in {"AuditFunctionName", *(function for _, function in STAFF)} - {own}:
         assert denied(functions.invoke, FunctionName=stack.resources[other], Payload=b"{}")
     dynamodb = aws.client("dynamodb", stack.endpoint, session)
     for table in EVERY_TABLE:
         assert denied(dynamodb.get_item, TableName=stack.resources[table], Key=key_of(table))
+
+
+@pytest.mark.parametrize("name", sorted(set(world.FUNCTIONS) - STARTS_EXECUTIONS))
+def test_only_two_functions_start_executions(stack: Stack, name: str) -> None:
+    states = as_function(stack, name, "stepfunctions")
+    assert denied(states.start_execution, stateMachineArn=stack.resources["WithdrawalMachineArn"], name="probe", input="{}")
 
 
 def test_unknown_keys_are_refused(stack: Stack) -> None:

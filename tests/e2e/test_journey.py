@@ -41,11 +41,15 @@ def test_the_journey_reaches_its_end(sandbox: Sandbox, tmp_path: Path) -> None:
         "deposit",
         "payment webhook",
         "credit",
+        "verified",
+        "withdraw",
         "launch",
         "bet",
         "win",
         "rollback",
         "history",
+        "approval",
+        "paid out",
         "audit",
     ):
         assert step in shown
@@ -56,7 +60,7 @@ def test_the_journey_reaches_its_end(sandbox: Sandbox, tmp_path: Path) -> None:
     ("whose", "complaint"),
     [
         ("gateways", "step 11: gateway standard pay failed: .*answered 401"),
-        ("providers", "step 17: provider hub88 info failed: .*RS_ERROR_INVALID_SIGNATURE"),
+        ("providers", "step 19: provider hub88 info failed: .*RS_ERROR_INVALID_SIGNATURE"),
     ],
 )
 def test_the_journey_stops_at_the_first_deviation(sandbox: Sandbox, tmp_path: Path, whose: str, complaint: str) -> None:

@@ -29,7 +29,7 @@ CREDIT_SECONDS = 30.0
 FUNCTIONS = (
     *("identity", "account", "identity-staff", "mailer", "wallet", "games", "games-staff", "rounds-worker", "rounds-report"),
     *("deposits", "provider-hub88", "provider-swipe", "provider-action-batch", "payment-webhook", "payment-worker", "ledger-audit"),
-    *("paymentiq", "settlement-check"),
+    *("paymentiq", "settlement-check", "withdrawals", "withdrawals-staff", "withdrawal-step", "withdrawal-sweeper"),
 )
 FINAL_SECONDS = 120.0
 # Known outcomes are final; these ask a provider to try the same call again.
