@@ -20,7 +20,7 @@ run: setup ## the whole casino on this machine: deploy, play the journey, stay u
 	@exec $(VENV)/python -m sandbox run
 
 test: setup lint ## lint, types, import contracts and every suite
-	@$(VENV)/python -m pytest -n 2 --dist loadgroup
+	@$(VENV)/python -m pytest -n 3 --dist loadgroup
 
 conformance: setup ## every rule of the providers' protocols over HTTP, written to docs/conformance.md (COUNTROOM_STACK: a running sandbox)
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.conformance

@@ -11,18 +11,24 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "unit-test"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Countroom"
 os.environ["LOG_LEVEL"] = "INFO"
 
-TOGETHER = ("tests/e2e/test_withdrawal", "tests/e2e/", "tests/simulation/test_emulator.py")
-"""The first that fits counts. Withdrawals mostly wait for their machine, so they have a sandbox of their own beside the others."""
+ONE_START = {
+    "tests/e2e/test_withdrawal": "e2e of money",
+    "tests/e2e/test_cashier": "e2e of money",
+    "tests/e2e/test_deposit": "e2e of money",
+    "tests/e2e/": "e2e",
+    "tests/simulation/test_emulator.py": "emulator",
+}
+"""Path → which start it shares; the first that fits counts. Two sandboxes, because their tests wait more than they compute."""
 
 
 class OneStart(LoadScopeScheduling):  # type: ignore[misc] # ships without type information
-    """Hands out tests one by one, but all below one path of TOGETHER to one worker.
+    """Hands out tests one by one, but all that share a start to one worker.
 
     The mark `xdist_group` would say the same, but pytest-xdist 3.8.0 writes it where pytest 9.2 no longer looks.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((path for path in TOGETHER if nodeid.startswith(path)), nodeid)
+        return next((start for path, start in ONE_START.items() if nodeid.startswith(path)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
