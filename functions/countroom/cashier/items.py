@@ -7,7 +7,6 @@
 - `RETURN#<gateway>#<payment id>`, `CASE#<case id>`: which transaction returns a chargeback or refund, where its gateway
   does not say so; never expires
 - `STAFF#<day>`, `<instant>#<ledger transaction>`: money that staff have to know of (see `matters`); in no index, never expires
-- `REQUEST#<caller>`, `<key>`: the record of a finished request (see `idempotency`); in no index, never expires
 """
 
 import hashlib
@@ -15,7 +14,6 @@ from typing import Any, Final, TypeAlias
 
 from countroom.cashier.deposits import Actor, Booking, Change, Deposit, DepositStatus, Fact, Payment
 from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
-from countroom.cashier.idempotency import Answer, Claim, Entry
 from countroom.cashier.matters import Matter
 from countroom.times import to_iso
 
@@ -47,27 +45,6 @@ def early_key(gateway: str, payment_id: str) -> Item:
 def return_key(gateway: str, payment_id: str, case_id: str) -> Item:
     """Give the key of the claim to return a chargeback or refund."""
     return {"pk": {"S": f"RETURN#{gateway}#{payment_id}"}, "sk": {"S": f"CASE#{case_id}"}}
-
-
-def request_key(claim: Claim) -> Item:
-    """Give the key of a request's record."""
-    return {"pk": {"S": f"REQUEST#{claim.caller}"}, "sk": {"S": claim.key}}
-
-
-def request_item(claim: Claim, answer: Answer) -> Item:
-    """Write the record of a finished request."""
-    return {
-        **request_key(claim),
-        "fingerprint": {"B": claim.fingerprint},
-        "answer_status": {"N": str(answer.status)},
-        "answer_body": {"S": answer.body},
-    }
-
-
-def entry_of(item: Item) -> Entry:
-    """Read the record of a request."""
-    answer = Answer(int(item["answer_status"]["N"]), item["answer_body"]["S"])
-    return Entry(bytes(item["fingerprint"]["B"]), answer)
 
 
 def deposit_item(deposit: Deposit) -> Item:

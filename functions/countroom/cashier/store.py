@@ -1,4 +1,4 @@
-"""The cashier's table: deposits, payments, events that came early, and the requests that opened deposits. See `items`."""
+"""The cashier's table: deposits, payments, events that came early, and requests. See `items` and `request_items`."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from countroom.cashier import items
+from countroom.cashier import items, request_items
 from countroom.cashier.deposits import Booking, Deposit, Fact, is_deposit_id
 from countroom.cashier.gateways.dialect import PaymentEvent
 from countroom.cashier.idempotency import Answer, Claim, Entry
@@ -66,8 +66,8 @@ class CashierStore:
 
     def find_request(self, claim: Claim) -> Entry | None:
         """Find what is kept of the request that its caller made before under its key, read strongly. Raises StoreUnavailable."""
-        item = self._read(items.request_key(claim))
-        return items.entry_of(item) if item else None
+        item = self._read(request_items.request_key(claim))
+        return request_items.entry_of(item) if item else None
 
     def create(self, deposit: Deposit, claim: Claim, answer: Answer) -> Creation | Entry:
         """Write a new deposit and the record of its request together, or neither.
@@ -77,7 +77,7 @@ class CashierStore:
         """
         parts = [
             {"Put": {"TableName": self._table, "Item": items.deposit_item(deposit), "ConditionExpression": _IS_NEW}},
-            {"Put": {"TableName": self._table, "Item": items.request_item(claim, answer), "ConditionExpression": _IS_NEW}},
+            {"Put": {"TableName": self._table, "Item": request_items.request_item(claim, answer), "ConditionExpression": _IS_NEW}},
         ]
         try:
             self._client.transact_write_items(TransactItems=parts)

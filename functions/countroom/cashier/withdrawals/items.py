@@ -4,14 +4,12 @@
   `changed_at` into the index open, where it is while its money is held or people must look. `token` and `token_for`: the waiting
   step of its state machine and the version that it waits to see changed; they are no part of the withdrawal
 - `PLAYER#<player id>`, `BOOK`: the player's counters (see `tally`); in no index
-- `REQUEST#<caller>`, `<key>`: the record of a finished request (see `countroom.cashier.idempotency`); in no index, never expires
 """
 
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from countroom.cashier.idempotency import Answer, Claim, Entry
 from countroom.cashier.withdrawals.tally import Asked, Tally
 from countroom.cashier.withdrawals.withdrawal import Actor, Attention, Change, Withdrawal, WithdrawalStatus, Word
 from countroom.times import to_iso
@@ -70,27 +68,6 @@ def id_of_key(key: Item) -> str:
 def tally_key(player_id: str) -> Item:
     """Give the key of a player's counters."""
     return {"pk": {"S": f"PLAYER#{player_id}"}, "sk": {"S": "BOOK"}}
-
-
-def request_key(claim: Claim) -> Item:
-    """Give the key of a request's record."""
-    return {"pk": {"S": f"REQUEST#{claim.caller}"}, "sk": {"S": claim.key}}
-
-
-def request_item(claim: Claim, answer: Answer) -> Item:
-    """Write the record of a finished request."""
-    return {
-        **request_key(claim),
-        "fingerprint": {"B": claim.fingerprint},
-        "answer_status": {"N": str(answer.status)},
-        "answer_body": {"S": answer.body},
-    }
-
-
-def entry_of(item: Item) -> Entry:
-    """Read the record of a request."""
-    answer = Answer(int(item["answer_status"]["N"]), item["answer_body"]["S"])
-    return Entry(bytes(item["fingerprint"]["B"]), answer)
 
 
 def withdrawal_item(withdrawal: Withdrawal) -> Item:

@@ -1,4 +1,4 @@
-"""The withdrawals' table: withdrawals one by one, the players' counters and the requests. See `items`; lists are in `lists`.
+"""The withdrawals' table: withdrawals one by one, the players' counters, the requests. See `items`, `request_items`, `lists`.
 
 Reads are strong. A change stands on the version that was read; what moves money goes into the ledger's transaction as a companion.
 """
@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from countroom.cashier import request_items
 from countroom.cashier.idempotency import Answer, Claim, Entry
 from countroom.cashier.store import StoreUnavailable
 from countroom.cashier.withdrawals import items
@@ -54,8 +55,8 @@ class WithdrawalStore:
 
     def find_request(self, claim: Claim) -> Entry | None:
         """Find what is kept of the request that its caller made before under its key, read strongly. Raises StoreUnavailable."""
-        item = self._read(items.request_key(claim))
-        return items.entry_of(item) if item else None
+        item = self._read(request_items.request_key(claim))
+        return request_items.entry_of(item) if item else None
 
     def wait(self, withdrawal: Withdrawal, token: str) -> bool:
         """Leave the token of a step that waits for the next change of `withdrawal`.
@@ -78,7 +79,7 @@ class WithdrawalStore:
         return [
             self._put(items.withdrawal_item(withdrawal)),
             self._tally(tally),
-            self._put(items.request_item(claim, answer)),
+            self._put(request_items.request_item(claim, answer)),
         ]
 
     def change(self, before: Withdrawal, after: Withdrawal, tally: Tally | None) -> list[Part]:
