@@ -39,8 +39,12 @@ class Code(StrEnum):
     METHOD_NOT_USABLE = "method_not_usable"
     OTHER_METHOD_FIRST = "other_method_first"
     TOO_LATE = "too_late"
+    TOO_EARLY = "too_early"
+    NOTHING_PENDING = "nothing_pending"
+    EXCLUSION_RUNS = "exclusion_runs"
     CANCEL_NOT_OFFERED = "cancel_not_offered"
     VERIFICATION_REQUIRED = "verification_required"
+    VERIFICATION_ENDED = "verification_ended"
     PAYMENT_METHOD_NOT_ALLOWED = "payment_method_not_allowed"
     PAYMENT_REFUSED = "payment_refused"
     DEPOSIT_NOT_PAYABLE = "deposit_not_payable"
@@ -55,6 +59,7 @@ class Code(StrEnum):
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     GATEWAY_UNAVAILABLE = "gateway_unavailable"
+    VERIFICATION_UNAVAILABLE = "verification_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,12 @@ TABLE: Mapping[Code, Entry] = {
     Code.METHOD_NOT_USABLE: Entry(HTTPStatus.CONFLICT, "Money cannot be paid out this way."),
     Code.OTHER_METHOD_FIRST: Entry(HTTPStatus.CONFLICT, "Money has to go back to another payment method first."),
     Code.TOO_LATE: Entry(HTTPStatus.CONFLICT, "It is too late for this."),
+    Code.TOO_EARLY: Entry(HTTPStatus.CONFLICT, "It is too early for this."),
+    Code.NOTHING_PENDING: Entry(HTTPStatus.CONFLICT, "There is nothing that waits for this."),
+    Code.EXCLUSION_RUNS: Entry(HTTPStatus.CONFLICT, "An exclusion runs that lasts as long or longer; none can be shortened."),
     Code.PAYMENT_METHOD_NOT_ALLOWED: Entry(HTTPStatus.CONFLICT, "This payment method is not offered to the player."),
     Code.PAYMENT_REFUSED: Entry(HTTPStatus.CONFLICT, "The payment service does not take this payment."),
+    Code.VERIFICATION_ENDED: Entry(HTTPStatus.CONFLICT, "There is no check to be started."),
     Code.DEPOSIT_NOT_PAYABLE: Entry(HTTPStatus.CONFLICT, "The deposit cannot be paid any more; a new one can be started."),
     Code.BODY_TOO_LARGE: Entry(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
     Code.UNSUPPORTED_MEDIA_TYPE: Entry(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json."),
@@ -111,6 +120,9 @@ TABLE: Mapping[Code, Entry] = {
     Code.PROVIDER_UNAVAILABLE: Entry(HTTPStatus.SERVICE_UNAVAILABLE, "The provider of the game cannot be reached now."),
     Code.GATEWAY_UNAVAILABLE: Entry(
         HTTPStatus.SERVICE_UNAVAILABLE, "The payment service cannot be reached now; repeating the request is safe."
+    ),
+    Code.VERIFICATION_UNAVAILABLE: Entry(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The verification service cannot be reached now; repeating the request is safe."
     ),
 }
 
