@@ -41,6 +41,7 @@ _PRELOADED: Final = ("boto3", "moto", "moto.core", "runtime.aws")
 TESTS: Final[dict[str, tuple[str, ...]]] = {
     "countroom.money": ("test_money.py",),
     "countroom.ledger.movements": ("ledger/test_movements.py", "ledger/test_reasons.py"),
+    "countroom.ledger.safeguards": ("ledger/test_safeguards.py", "ledger/test_movements.py"),
     "countroom.ledger.wallet": ("ledger/test_wallet.py",),
     "countroom.ledger.records": ("ledger/test_records.py",),
     "countroom.ledger.decide": ("ledger/test_decide.py",),
@@ -49,7 +50,9 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     "countroom.ledger.rules.payments": ("ledger/test_payments.py",),
     "countroom.ledger.rules.bonuses": ("ledger/test_bonuses.py",),
     "countroom.ledger.rules.housekeeping": ("ledger/test_housekeeping.py",),
-    "countroom.ledger.rules.limits": ("ledger/test_limits.py",),
+    "countroom.ledger.rules.limits": ("ledger/test_limits.py", "ledger/test_payments.py"),
+    "countroom.ledger.rules.exclusions": ("ledger/test_exclusions.py",),
+    "countroom.ledger.rules.clock": ("ledger/test_clock.py",),
     "countroom.ledger.rules.buckets": ("ledger/test_buckets.py",),
 }
 """The modules that are mutated, and the tests that are asked first; then all of these are."""

@@ -14,18 +14,30 @@ from countroom.ledger.movements import (
     Deposit,
     DepositReturned,
     DepositReversal,
+    ExclusionKind,
     Hold,
     LimitKind,
     Movement,
     PayoutReturned,
+    Period,
     Reference,
     Release,
     Rollback,
-    SetLimit,
     SetStatus,
     StartSession,
     Status,
     Win,
+)
+from countroom.ledger.safeguards import (
+    AbandonDeposit,
+    AcknowledgeCheck,
+    AskReopening,
+    ConfirmRaise,
+    OpenDeposit,
+    SetCheckInterval,
+    SetLimit,
+    StartExclusion,
+    WithdrawRaise,
 )
 from tests.unit.ledger.examples import ANNA, BEN, NOW
 
@@ -42,6 +54,10 @@ wins = named("game:hub88", "w", 3)
 plays = st.one_of(bets, bets, wins, wins, named("game:other", "b", 1))
 rollbacks = named("game:hub88", "r")
 deposits = named("gateway:standard", "d", 3)
+openings = named("house:deposit", "o", 3)
+caps = st.one_of(st.integers(0, 40), st.none())
+kinds = st.sampled_from([LimitKind.DEPOSIT, LimitKind.WAGER, LimitKind.WAGER, LimitKind.LOSS, LimitKind.STAKE, LimitKind.SESSION])
+periods = st.sampled_from([Period.DAY, Period.DAY, Period.DAY, Period.WEEK, Period.EACH, Period.EACH])
 holds = named("house:withdraw", "h", 3)
 captures = named("gateway:standard", "c", 3)
 house = named("house:staff", "s", 8)
@@ -60,6 +76,9 @@ play: st.SearchStrategy[Movement] = st.one_of(
 )
 payments: st.SearchStrategy[Movement] = st.one_of(
     st.builds(Deposit, deposits, players, euros, sums),
+    st.builds(Deposit, deposits, players, euros, sums, st.just(""), openings),
+    st.builds(OpenDeposit, openings, players, euros, sums),
+    st.builds(AbandonDeposit, house, players, openings),
     st.builds(DepositReversal, captures, players, euros, sums, st.one_of(deposits, house)),
     st.builds(DepositReturned, house, players, euros, sums, captures),
     st.builds(Hold, holds, players, euros, sums),
@@ -75,7 +94,13 @@ bonuses: st.SearchStrategy[Movement] = st.one_of(
 )
 housekeeping: st.SearchStrategy[Movement] = st.one_of(
     st.builds(SetStatus, house, players, st.sampled_from([*[Status.ACTIVE] * 4, *Status])),
-    st.builds(SetLimit, house, players, euros, st.integers(0, 40), st.sampled_from(LimitKind), st.sampled_from([1_000, 60_000])),
+    st.builds(SetLimit, house, players, euros, caps, kinds, periods, st.sampled_from([0, 1, 1_000, 60_000]), st.booleans()),
+    st.builds(WithdrawRaise, house, players, kinds, periods),
+    st.builds(ConfirmRaise, house, players, kinds, periods),
+    st.builds(StartExclusion, house, players, st.sampled_from(ExclusionKind), st.sampled_from([NOW, NOW + 1, NOW + 61_000])),
+    st.builds(AskReopening, house, players, st.sampled_from([0, 500])),
+    st.builds(AcknowledgeCheck, house, players),
+    st.builds(SetCheckInterval, house, players, st.sampled_from([0, 1, 60_000])),
     st.builds(
         StartSession.of,
         players,
@@ -85,4 +110,13 @@ housekeeping: st.SearchStrategy[Movement] = st.one_of(
         st.sampled_from([NOW + 500, NOW + 60_000]),
     ),
 )
-any_movement: st.SearchStrategy[Movement] = st.one_of(play, play, payments, payments, bonuses, housekeeping)
+
+
+@st.composite
+def _any_movement(draw: st.DrawFn) -> Movement:
+    """Draw any movement. As a function of its own, so that its strategy is told in one word."""
+    movement: Movement = draw(st.one_of(play, play, payments, payments, bonuses, housekeeping))
+    return movement
+
+
+any_movement: st.SearchStrategy[Movement] = _any_movement()

@@ -20,7 +20,7 @@ from countroom.ledger.findings import Issue, Level
 from countroom.ledger.movements import Kind, Reference
 from countroom.ledger.records import Outcome, Record, Resolution, Tombstone
 from countroom.ledger.stored import owner
-from tests.unit.ledger.table import UNIT, Item, Player, all_kinds
+from tests.unit.ledger.table import UNIT, Item, Player, every_kind
 
 TAMPERINGS = 1000
 Table = dict[str, Item]
@@ -29,7 +29,7 @@ PLAYERS = ("pl_anna", "pl_ben", "pl_cho")
 
 @cache
 def _stored() -> tuple[Item, ...]:
-    return tuple(all_kinds().items)
+    return tuple(every_kind().items)
 
 
 def fresh() -> Table:
@@ -280,7 +280,7 @@ def test_a_past_rewritten_with_all_that_follows_shows_by_an_anchor_only() -> Non
 
 
 def test_an_end_cut_off_together_with_the_wallet_shows_by_an_anchor_only() -> None:
-    ledger = all_kinds()
+    ledger = every_kind()
     before = {item["pk"]["S"]: item for item in ledger.items}
     anna_before = before["W#pl_anna"]
     noted = audit_items(before.values()).anchors
@@ -303,7 +303,7 @@ def test_a_player_who_is_gone_altogether_shows_by_an_anchor_only() -> None:
 
 
 def test_anchors_hold_while_the_ledger_goes_on() -> None:
-    ledger = all_kinds()
+    ledger = every_kind()
     anchors = audit_items(ledger.items).anchors
     ledger.post(Player("pl_anna").deposit("more", UNIT))
     assert audit_items(ledger.items, anchors).mismatches == 0

@@ -17,7 +17,7 @@ from tests.unit.ledger.casino import TABLE, Casino, posted
 from tests.unit.ledger.examples import ANNA, a_deposit
 from tests.unit.ledger.memory import MemoryTable, Stored
 
-RESOLVING_ONCE = {Kind.ROLLBACK, Kind.DEPOSIT_RETURNED, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED}
+RESOLVING_ONCE = {Kind.ROLLBACK, Kind.DEPOSIT_ABANDONED, Kind.DEPOSIT_RETURNED, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED}
 """What takes back or resolves an earlier movement, which can happen to it once."""
 
 
@@ -97,7 +97,7 @@ class Ledger(RuleBasedStateMachine):
         if not result.replayed:
             self._check_refused(before, wallet, batch[result.index], result)
 
-    @rule(milliseconds=st.sampled_from([-600_000, 1, 499, 500, 1_000, 60_000]))
+    @rule(milliseconds=st.sampled_from([-600_000, 1, 499, 500, 1_000, 60_000, 1_800_000, 86_400_000]))
     def wait(self, milliseconds: int) -> None:
         self.casino.clock.advance(milliseconds=milliseconds)
 
@@ -185,5 +185,9 @@ def test_reasons_that_are_never_recorded_are_the_only_ones_without_a_record() ->
         Reason.STAKE_OUT_OF_RANGE,
         Reason.LIMIT_REACHED,
         Reason.LIMIT_RAISE,
+        Reason.NOTHING_PENDING,
+        Reason.TOO_EARLY,
+        Reason.EXCLUSION_RUNS,
+        Reason.REALITY_CHECK_DUE,
         Reason.BALANCE_REMAINS,
     }

@@ -64,13 +64,14 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The movement moved nothing. `record` is the refusal as it was written down, if it was."""
+    """The movement moved nothing. `record` is the refusal as it was written down, if it was; `limit` the limit that it is for."""
 
     reason: Reason
     replayed: bool = False
     balances: Balances | None = None
     record: Record | None = None
     index: int = 0
+    limit: str = ""
 
     @property
     def retry_may_change(self) -> bool:
@@ -237,15 +238,15 @@ class Book:
 
         The tolerated ones too: what refuses the batch may rest on them, and a repeat must not find another moment.
         """
-        kept = {decision.record.reference: decision.record.reason for decision in batch.decisions if decision.record.reason}
+        kept = {record.reference: (record.reason, record.limit) for record in batch.records if record.reason}
         recorded = refused.reason.recorded and not refused.replayed
         if recorded:
-            kept[movements[refused.index].reference] = refused.reason
+            kept[movements[refused.index].reference] = refused.reason, refused.limit
         decisions: list[Decision] = []
         after = wallet
         for movement in movements:
-            if reason := kept.pop(movement.reference, None):
-                decisions.append(refuse(after, movement, reason, self._clock()))
+            if why := kept.pop(movement.reference, None):
+                decisions.append(refuse(after, movement, why[0], self._clock(), why[1]))
                 after = decisions[-1].wallet
         if decisions and self._store.commit(wallet.version, decisions) != Committed():
             raise _MovedOn
@@ -266,6 +267,11 @@ class _Batch:
         self._now_ms = now_ms
         self._tolerate = tolerate
 
+    @property
+    def records(self) -> list[Record]:
+        """The records of what has been decided."""
+        return [decision.record for decision in self.decisions]
+
     def add(self, index: int, movement: Movement) -> Refused | None:
         """Decide the next movement; return the refusal that ends the batch, if it does."""
         entry = self._entries.get(movement.reference)
@@ -281,7 +287,7 @@ class _Batch:
             return Refused(decision.reason, balances=_balances(self.wallet))
         reason = decision.record.reason
         if reason is not None and reason not in self._tolerate:
-            return Refused(reason, balances=_balances(self.wallet))
+            return Refused(reason, balances=_balances(self.wallet), limit=decision.record.limit)
         self.decisions.append(decision)
         self.wallet = decision.wallet
         self._entries[movement.reference] = decision.record
@@ -294,7 +300,7 @@ class _Batch:
 
 def _outcome(record: Record, balances: Balances | None, *, replayed: bool) -> Posted | Refused:
     if record.reason is not None:
-        return Refused(record.reason, replayed, balances, record)
+        return Refused(record.reason, replayed, balances, record, limit=record.limit)
     return Posted(record, balances or record.after, replayed)
 
 

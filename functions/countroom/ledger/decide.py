@@ -26,14 +26,25 @@ from countroom.ledger.movements import (
     Reason,
     Release,
     Rollback,
-    SetLimit,
     SetStatus,
     StartSession,
     Win,
+    detailed,
 )
 from countroom.ledger.records import Balances, Outcome, Record, Resolution, Tombstone
-from countroom.ledger.rules import bonuses, housekeeping, payments, play
-from countroom.ledger.rules.effects import Effect, Facts, Found
+from countroom.ledger.rules import bonuses, clock, exclusions, housekeeping, limits, payments, play
+from countroom.ledger.rules.effects import Blocked, Effect, Facts, Found
+from countroom.ledger.safeguards import (
+    AbandonDeposit,
+    AcknowledgeCheck,
+    AskReopening,
+    ConfirmRaise,
+    OpenDeposit,
+    SetCheckInterval,
+    SetLimit,
+    StartExclusion,
+    WithdrawRaise,
+)
 from countroom.ledger.wallet import Wallet
 from countroom.money import AMOUNT_MAX
 
@@ -64,14 +75,16 @@ def decide(wallet: Wallet | None, facts: Facts, movement: Movement, now_ms: int)
     elif isinstance(movement, OpenWallet):
         return Refusal(Reason.PLAYER_EXISTS)
     found = _checked(wallet, facts, movement, now_ms)
+    if isinstance(found, Blocked):
+        return refuse(wallet, movement, found.reason, now_ms, found.limit)
     if isinstance(found, Reason):
         return refuse(wallet, movement, found, now_ms) if found.recorded else Refusal(found)
     return _sealed(wallet, found, movement, now_ms, None)
 
 
-def refuse(wallet: Wallet, movement: Movement, reason: Reason, now_ms: int) -> Decision:
-    """Write down a refusal: the next version of the wallet, with nothing in it moved."""
-    return _sealed(wallet, Effect(wallet, Outcome.REFUSED, movement.money[1]), movement, now_ms, reason)
+def refuse(wallet: Wallet, movement: Movement, reason: Reason, now_ms: int, limit: str = "") -> Decision:
+    """Write down a refusal, and the limit that it is for: the next version of the wallet, with nothing in it moved."""
+    return _sealed(wallet, Effect(wallet, Outcome.REFUSED, movement.money[1]), movement, now_ms, reason, limit)
 
 
 def _checked(wallet: Wallet, facts: Facts, movement: Movement, now_ms: int) -> Found:
@@ -87,7 +100,7 @@ def _checked(wallet: Wallet, facts: Facts, movement: Movement, now_ms: int) -> F
     return _RULES[type(movement)](wallet, facts, movement, now_ms)
 
 
-def _sealed(before: Wallet, effect: Effect, movement: Movement, now_ms: int, reason: Reason | None) -> Decision:
+def _sealed(before: Wallet, effect: Effect, movement: Movement, now_ms: int, reason: Reason | None, limit: str = "") -> Decision:
     """Give the effect its version, its record and its place in the chain."""
     wallet = replace(effect.wallet, version=before.version + 1)
     reference = movement.reference
@@ -107,12 +120,13 @@ def _sealed(before: Wallet, effect: Effect, movement: Movement, now_ms: int, rea
         game=movement.game_code,
         round=movement.round_id,
         related=movement.related,
-        note=movement.note,
+        note=detailed(movement.note, effect.detail),
         fingerprint=movement.fingerprint,
         state=wallet.state(),
         previous=before.head,
         previous_key=before.head_key,
         hash=b"",
+        limit=limit,
     )
     record = replace(record, hash=record.sealed())
     wallet = replace(wallet, head=record.hash, head_key=reference.text)
@@ -124,6 +138,7 @@ def _sealed(before: Wallet, effect: Effect, movement: Movement, now_ms: int, rea
 
 _NOT_ZERO: Final = frozenset(
     {
+        Kind.DEPOSIT_OPENED,
         Kind.DEPOSIT,
         Kind.DEPOSIT_REVERSAL,
         Kind.DEPOSIT_RETURNED,
@@ -139,7 +154,15 @@ _RULES: Final[Mapping[type[Movement], _Rule]] = {
     OpenWallet: housekeeping.open_wallet,
     StartSession: housekeeping.start_session,
     SetStatus: housekeeping.set_status,
-    SetLimit: housekeeping.set_limit,
+    SetLimit: limits.set_limit,
+    WithdrawRaise: limits.withdraw_raise,
+    ConfirmRaise: limits.confirm_raise,
+    StartExclusion: exclusions.start_exclusion,
+    AskReopening: exclusions.ask_reopening,
+    AcknowledgeCheck: clock.acknowledge_check,
+    SetCheckInterval: clock.set_check_interval,
+    OpenDeposit: payments.open_deposit,
+    AbandonDeposit: payments.abandon_deposit,
     Bet: play.bet,
     Win: play.win,
     Rollback: play.rollback,

@@ -26,7 +26,16 @@ MONEY: Final = frozenset(Kind) - HOUSEKEEPING
 """The kinds that a player means by "transactions"."""
 
 _RESOLVABLE: Final = frozenset(
-    {Kind.BET, Kind.WIN, Kind.DEPOSIT, Kind.DEPOSIT_REVERSAL, Kind.DEPOSIT_RETURNED, Kind.HOLD, Kind.CAPTURE}
+    {
+        Kind.BET,
+        Kind.WIN,
+        Kind.DEPOSIT_OPENED,
+        Kind.DEPOSIT,
+        Kind.DEPOSIT_REVERSAL,
+        Kind.DEPOSIT_RETURNED,
+        Kind.HOLD,
+        Kind.CAPTURE,
+    }
 )
 _CURSOR_FORMAT: Final = 1
 _WINDOW: Final = 100

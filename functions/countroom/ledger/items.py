@@ -1,8 +1,8 @@
 """How the ledger's values are written as DynamoDB items: the only place that spells its keys and attributes.
 
-A wallet and a record are their JSON text (`Wallet.text`, `Record.text`, the very text that the hashes cover) beside the few
-attributes that DynamoDB must see. That costs the SDK less than an attribute for each field, and both stay within one kilobyte,
-which is one write unit. Three kinds of items share the table, told apart by the beginning of `pk`:
+A record is its JSON text (`Record.text`) and a wallet a few runs of bytes (`Wallet.packed`), the very ones that the hashes cover,
+beside the few attributes that DynamoDB must see. That costs the SDK less than an attribute for each field, and both stay within
+one kilobyte, which is one write unit. Three kinds of items share the table, told apart by the beginning of `pk`:
 
     W#<player>             the wallet
     TX#<source>#<id>       a record, or the tombstone that stands in its place
@@ -30,6 +30,9 @@ ITEM_BYTES_MAX: Final = 1024
 
 _UNREADABLE: Final = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 """What reading an item raises when it is not of this ledger's making."""
+
+_PARTS: Final = ("d", "s", "l", "e", "c")
+"""The attributes of `Packed`; what is empty is left out."""
 
 _WALLET: Final = "W#"
 _RECORD: Final = "TX#"
@@ -89,14 +92,12 @@ def wallet_item(wallet: Wallet) -> dict[str, Any]:
     item: dict[str, Any] = {
         KEY: {"S": _WALLET + wallet.player_id},
         WALLET_VERSION: {"N": str(wallet.version)},
-        "d": {"S": wallet.text()},
         "z": {"B": wallet.head},
         "w": {"S": wallet.head_key},
     }
-    if wallet.sessions:
-        item["s"] = {"B": wallet.packed_sessions()}
-    if wallet.limits:
-        item["l"] = {"B": wallet.packed_limits()}
+    for name, part in zip(_PARTS, wallet.packed(), strict=True):
+        if part:
+            item[name] = {"B": part}
     return item
 
 
@@ -104,8 +105,8 @@ def wallet_of(item: Item) -> Wallet:
     """Read a wallet; raise NotAnItem when a field is missing or not what it must be."""
     try:
         player_id = item[KEY]["S"].removeprefix(_WALLET)
-        packed = Packed(*(item[name]["B"] if name in item else b"" for name in ("s", "l")))
-        return Wallet.read(player_id, int(item[WALLET_VERSION]["N"]), item["d"]["S"], packed, item["z"]["B"], item["w"]["S"])
+        packed = Packed(*[item[name]["B"] if name in item else b"" for name in _PARTS])
+        return Wallet.read(player_id, int(item[WALLET_VERSION]["N"]), packed, item["z"]["B"], item["w"]["S"])
     except _UNREADABLE as error:
         raise NotAnItem("not a wallet of this ledger") from error
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from countroom.ledger.findings import Issue
-from countroom.ledger.movements import HOUSEKEEPING, Kind, closing_of
+from countroom.ledger.movements import HOUSEKEEPING, Kind, Reason, business_note_of
 from countroom.ledger.records import Outcome, Record
 
 Complaint = tuple[Issue, str]
@@ -56,6 +56,8 @@ _FORMS: Final[Mapping[Kind, _Form]] = {
 }
 _TARGETS: Final[Mapping[Kind, frozenset[Kind]]] = {
     Kind.WIN: frozenset({Kind.BET}),
+    Kind.DEPOSIT: frozenset({Kind.DEPOSIT_OPENED}),
+    Kind.DEPOSIT_ABANDONED: frozenset({Kind.DEPOSIT_OPENED}),
     Kind.ROLLBACK: frozenset({Kind.BET, Kind.WIN}),
     Kind.DEPOSIT_REVERSAL: frozenset({Kind.DEPOSIT, Kind.DEPOSIT_RETURNED}),
     Kind.DEPOSIT_RETURNED: frozenset({Kind.DEPOSIT_REVERSAL}),
@@ -63,9 +65,15 @@ _TARGETS: Final[Mapping[Kind, frozenset[Kind]]] = {
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.PAYOUT_RETURNED: frozenset({Kind.CAPTURE}),
 }
-_AMOUNT_OF_TARGET: Final = frozenset({Kind.ROLLBACK, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED})
-_NO_AMOUNT_ASKED: Final = _AMOUNT_OF_TARGET | {Kind.OPEN, Kind.SESSION, Kind.STATUS}
-_NO_CURRENCY_ASKED: Final = _AMOUNT_OF_TARGET | {Kind.SESSION, Kind.STATUS}
+_ABOUT_NOTHING_TOO: Final = frozenset({Kind.WIN, Kind.DEPOSIT})
+"""Kinds that may be about an earlier record or about none: a promotion's win, a deposit that was not opened."""
+
+_AMOUNT_OF_TARGET: Final = frozenset(
+    {Kind.ROLLBACK, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED, Kind.DEPOSIT_ABANDONED},
+)
+_NO_MONEY: Final = HOUSEKEEPING - {Kind.OPEN, Kind.LIMIT, Kind.DEPOSIT_OPENED, Kind.DEPOSIT_ABANDONED}
+_NO_AMOUNT_ASKED: Final = _AMOUNT_OF_TARGET | _NO_MONEY | {Kind.OPEN}
+_NO_CURRENCY_ASKED: Final = _AMOUNT_OF_TARGET | _NO_MONEY
 
 
 def check_legs(record: Record) -> Iterator[Complaint]:
@@ -79,7 +87,9 @@ def check_legs(record: Record) -> Iterator[Complaint]:
         yield Issue.LEGS, "its fingerprint is not that of its fields."
     if (record.outcome is Outcome.REFUSED) != (record.reason is not None):
         yield Issue.LEGS, f"its outcome is {record.outcome}, its reason {record.reason or 'none'}."
-    if record.kind in _TARGETS and record.kind is not Kind.WIN and record.related is None:
+    if record.limit and record.reason is not Reason.LIMIT_REACHED:
+        yield Issue.LEGS, f"names the limit {record.limit}, and its reason is {record.reason or 'none'}."
+    if record.kind in _TARGETS.keys() - _ABOUT_NOTHING_TOO and record.related is None:
         yield Issue.REFERENCE, "does not say what it is about."
     if record.outcome is Outcome.APPLIED and record.kind not in HOUSEKEEPING:
         yield from _check_form(record)
@@ -117,7 +127,7 @@ def _fingerprint(record: Record) -> bytes:
     code = "" if record.kind in _NO_CURRENCY_ASKED else record.after.currency
     amount = 0 if record.kind in _NO_AMOUNT_ASKED else record.amount
     about = record.related.text if record.related else ""
-    note = closing_of(record.note)[0] if record.kind in _CLOSES_ROUNDS else record.note
+    note = business_note_of(record.kind, record.note)
     fields = (record.kind, record.player_id, code, str(amount), record.game, record.round, about, note)
     return hashlib.blake2b("\x1f".join(fields).encode(), digest_size=16).digest()
 
@@ -129,7 +139,7 @@ def check_target(record: Record, target: Record) -> Iterator[Complaint]:
         return
     if target.version >= record.version:
         yield Issue.REFERENCE, "is about a later record."
-    if target.outcome is not Outcome.APPLIED:
+    if target.outcome is not Outcome.APPLIED and record.kind is not Kind.DEPOSIT:
         yield Issue.REFERENCE, f"is about a record that is {target.outcome}."
     if record.kind in _AMOUNT_OF_TARGET and record.amount != target.amount:
         issue = Issue.HOLD if target.kind is Kind.HOLD else Issue.LEGS
@@ -161,9 +171,6 @@ def totals_of(records: Iterable[Record]) -> dict[str, int]:
             totals[name] += sign * direction * record.amount
     return totals
 
-
-_CLOSES_ROUNDS: Final = frozenset({Kind.BET, Kind.WIN, Kind.ROLLBACK})
-"""Kinds whose notes may say that a round is closed, which is not a part of what they ask for."""
 
 _TOTALS: Final[Mapping[Kind, tuple[str, int]]] = {
     Kind.DEPOSIT: ("deposited", 1),

@@ -7,9 +7,12 @@ same movement or an error, never a second one. Amounts are nanos (see `countroom
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final
+
+from countroom.jurisdictions.profile import StakeCap
 
 ID_MAX: Final = 64
 """Longest transaction id, game code and round id that a source may use, in characters."""
@@ -19,6 +22,12 @@ DIGEST_BYTES: Final = 12
 
 INSTANT_END: Final = 1 << 48
 """First instant, in epoch milliseconds, that the ledger cannot write: in the year 10889."""
+
+INTERVAL_END: Final = 1 << 32
+"""First interval of reality checks, in milliseconds, that the ledger cannot write: some 49 days."""
+
+DAY_END: Final = 1 << 24
+"""First day, counted from 1970-01-01, that the ledger cannot write."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:|@~+=/-]{1,64}", re.ASCII)
 _SOURCE: Final = re.compile(r"[a-z]{1,12}:[a-z0-9_-]{1,16}", re.ASCII)
@@ -38,9 +47,17 @@ class Kind(StrEnum):
     SESSION = "session"
     STATUS = "status"
     LIMIT = "limit"
+    RAISE_WITHDRAWN = "raise_withdrawn"
+    RAISE_CONFIRMED = "raise_confirmed"
+    EXCLUSION = "exclusion"
+    REOPENING = "reopening"
+    REALITY_CHECK = "reality_check"
+    CHECK_INTERVAL = "check_interval"
     BET = "bet"
     WIN = "win"
     ROLLBACK = "rollback"
+    DEPOSIT_OPENED = "deposit_opened"
+    DEPOSIT_ABANDONED = "deposit_abandoned"
     DEPOSIT = "deposit"
     DEPOSIT_REVERSAL = "deposit_reversal"
     DEPOSIT_RETURNED = "deposit_returned"
@@ -54,7 +71,22 @@ class Kind(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-HOUSEKEEPING: Final = frozenset({Kind.OPEN, Kind.SESSION, Kind.STATUS, Kind.LIMIT})
+HOUSEKEEPING: Final = frozenset(
+    {
+        Kind.OPEN,
+        Kind.SESSION,
+        Kind.STATUS,
+        Kind.LIMIT,
+        Kind.RAISE_WITHDRAWN,
+        Kind.RAISE_CONFIRMED,
+        Kind.EXCLUSION,
+        Kind.REOPENING,
+        Kind.REALITY_CHECK,
+        Kind.CHECK_INTERVAL,
+        Kind.DEPOSIT_OPENED,
+        Kind.DEPOSIT_ABANDONED,
+    }
+)
 """Kinds that change the wallet but never its balances."""
 
 
@@ -68,11 +100,35 @@ class Status(StrEnum):
 
 
 class LimitKind(StrEnum):
-    """What a limit counts: money paid in, stakes, or stakes minus wins."""
+    """What a limit holds: money paid in, stakes, stakes minus wins, a single stake, or how long one plays without a break."""
 
     DEPOSIT = "deposit"
     WAGER = "wager"
     LOSS = "loss"
+    STAKE = "stake"
+    SESSION = "session"
+
+
+class Period(StrEnum):
+    """Over what a limit counts: 24 hours, 7 days, a month to the same day and time, or each stake or stretch of play by itself."""
+
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "1m"
+    EACH = "each"
+
+
+COUNTING: Final = frozenset({LimitKind.DEPOSIT, LimitKind.WAGER, LimitKind.LOSS})
+"""Kinds of limits that add up over a period; the others look at each stake or stretch of play (`Period.EACH`)."""
+
+
+class ExclusionKind(StrEnum):
+    """Why a player is kept away: a break that ends by itself, the own wish, a register's word, or an order of staff."""
+
+    TIME_OUT = "time_out"
+    SELF_EXCLUSION = "self_exclusion"
+    REGISTER = "register"
+    STAFF = "staff"
 
 
 class Reason(StrEnum):
@@ -93,6 +149,10 @@ class Reason(StrEnum):
     STAKE_OUT_OF_RANGE = "stake_out_of_range"
     LIMIT_REACHED = "limit_reached"
     LIMIT_RAISE = "limit_raise"
+    NOTHING_PENDING = "nothing_pending"
+    TOO_EARLY = "too_early"
+    EXCLUSION_RUNS = "exclusion_runs"
+    REALITY_CHECK_DUE = "reality_check_due"
     BALANCE_REMAINS = "balance_remains"
     DUPLICATE_TRANSACTION = "duplicate_transaction"
     ROLLED_BACK = "rolled_back"
@@ -126,6 +186,10 @@ _RECORDED: Final = frozenset(
         Reason.STAKE_OUT_OF_RANGE,
         Reason.LIMIT_REACHED,
         Reason.LIMIT_RAISE,
+        Reason.NOTHING_PENDING,
+        Reason.TOO_EARLY,
+        Reason.EXCLUSION_RUNS,
+        Reason.REALITY_CHECK_DUE,
         Reason.BALANCE_REMAINS,
     }
 )
@@ -147,6 +211,28 @@ def closing_of(note: str) -> tuple[str, bool | None]:
     """
     told, _, word = note.rpartition(" ")
     return (told, _CLOSES[word]) if word in _CLOSES else (note, None)
+
+
+_BAR: Final = "|"
+_DETAILED: Final = frozenset({Kind.LIMIT, Kind.RAISE_WITHDRAWN, Kind.RAISE_CONFIRMED, Kind.REOPENING, Kind.REALITY_CHECK})
+_CLOSES_ROUNDS: Final = frozenset({Kind.BET, Kind.WIN, Kind.ROLLBACK})
+
+
+def detailed(note: str, detail: str) -> str:
+    """Add to a note what came of the movement."""
+    return f"{note} {_BAR} {detail}".strip() if detail else note
+
+
+def detail_of(note: str) -> str:
+    """Return what `detailed` added, or ''."""
+    return note.partition(_BAR)[2].strip()
+
+
+def business_note_of(kind: Kind, note: str) -> str:
+    """Return what of a record's note was asked for: without the end of a round, and without what came of it."""
+    if kind in _CLOSES_ROUNDS:
+        return closing_of(note)[0]
+    return note.partition(_BAR)[0].strip() if kind in _DETAILED else note
 
 
 def is_player_id(text: str) -> bool:
@@ -264,13 +350,15 @@ class Bet(_Play):
     """A stake. `session` is the digest of the game session's token (None where a protocol has none).
 
     `veto` is a refusal that the games room has already found (a disabled game), `countries` where the game is offered (None:
-    anywhere): both stand unless this very bet was applied before. `told` is what a stake of nothing was said to be worth, `closes`
-    whether the provider closed the round with it (None where a protocol does not say).
+    anywhere): both stand unless this very bet was applied before. `caps` are the largest stakes of the game's category by country,
+    in nanos of the bet's currency (None, or a country that is not named: no cap). `told` is what a stake of nothing was said to be
+    worth, `closes` whether the provider closed the round with it (None where a protocol does not say).
     """
 
     session: bytes | None = None
     veto: Reason | None = None
     countries: frozenset[str] | None = None
+    caps: Mapping[str, StakeCap] | None = None
     told: str = ""
     closes: bool | None = None
     kind = Kind.BET
@@ -349,10 +437,20 @@ class Rollback(Movement):
 
 @dataclass(frozen=True, slots=True)
 class Deposit(_Money):
-    """Money that a gateway has received: always booked, whatever the wallet's status. `payment` is the gateway's id of it."""
+    """Money that a gateway has received: always booked, whatever the wallet's status. `payment` is the gateway's id of it.
+
+    `opened` is the opening that this deposit ends (`safeguards.OpenDeposit`): what that has used of the deposit limits is not used
+    again. None: nothing was opened.
+    """
 
     payment: str = ""
+    opened: Reference | None = None
     kind = Kind.DEPOSIT
+
+    @property
+    def related(self) -> Reference | None:
+        """The opening."""
+        return self.opened
 
     @property
     def note(self) -> str:
@@ -365,9 +463,12 @@ class DepositReversal(_Money):
     """A chargeback, refund or failed settlement of a deposit: always booked, may make the cash balance negative.
 
     `deposit` is what is taken back, a deposit or one that was returned. It may be taken back in several parts, each under its name.
+    `earlier` is how much of it, in nanos, was taken back before: no more of a deposit limit is given back than the deposit used.
+    None: the caller does not know, and only the first part gives back.
     """
 
     deposit: Reference
+    earlier: int | None = None
     kind = Kind.DEPOSIT_REVERSAL
 
     @property
@@ -499,23 +600,42 @@ class OpenWallet(Movement):
 
 @dataclass(frozen=True, slots=True)
 class StartSession(Movement):
-    """A game session at one provider: ends that provider's earlier one for bets, not for wins and rollbacks."""
+    """A game session at one provider: ends that provider's earlier one for bets, not for wins and rollbacks.
+
+    `interval_ms` is how often the player's profile asks for a reality check (0: never); a shorter one of the player's own stays.
+    `grown_on` is the day, counted from 1970-01-01, from which the higher stake caps count (0: not known, the lower ones do).
+    """
 
     provider: str
     digest: bytes
     game: str
     expires_at_ms: int
+    interval_ms: int = 0
+    grown_on: int = 0
     kind = Kind.SESSION
 
     def __post_init__(self) -> None:
         Movement.__post_init__(self)
         if len(self.digest) != DIGEST_BYTES or not 0 <= self.expires_at_ms < INSTANT_END:
             raise InvalidReference("a session's digest or expiry is not of its size")
+        if not 0 <= self.interval_ms < INTERVAL_END or not 0 <= self.grown_on < DAY_END:
+            raise InvalidReference("a session's interval or day is not of its size")
 
     @classmethod
-    def of(cls, player_id: str, provider: str, digest: bytes, game: str, expires_at_ms: int) -> "StartSession":
+    def of(
+        cls,
+        player_id: str,
+        provider: str,
+        digest: bytes,
+        game: str,
+        expires_at_ms: int,
+        *,
+        interval_ms: int = 0,
+        grown_on: int = 0,
+    ) -> "StartSession":
         """Name the start after the session's digest."""
-        return cls(Reference("session:" + provider, digest.hex()), player_id, provider, digest, game, expires_at_ms)
+        reference = Reference("session:" + provider, digest.hex())
+        return cls(reference, player_id, provider, digest, game, expires_at_ms, interval_ms, grown_on)
 
     @property
     def game_code(self) -> str:
@@ -539,17 +659,3 @@ class SetStatus(Movement):
     def note(self) -> str:
         """The new status."""
         return self.status
-
-
-@dataclass(frozen=True, slots=True)
-class SetLimit(_Money):
-    """A new or stricter limit over a period in milliseconds. A looser one is refused here: it has to wait (RTS 12)."""
-
-    limit: LimitKind
-    period_ms: int
-    kind = Kind.LIMIT
-
-    @property
-    def note(self) -> str:
-        """What is limited, and over which period."""
-        return f"{self.limit} {self.period_ms}"

@@ -18,9 +18,21 @@ from countroom.ledger.stored import Books, key_text, read
 from countroom.ledger.wallet import NO_HASH
 
 RESOLVING: Final = frozenset(
-    {Kind.ROLLBACK, Kind.DEPOSIT_REVERSAL, Kind.DEPOSIT_RETURNED, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED}
+    {
+        Kind.ROLLBACK,
+        Kind.DEPOSIT,
+        Kind.DEPOSIT_ABANDONED,
+        Kind.DEPOSIT_REVERSAL,
+        Kind.DEPOSIT_RETURNED,
+        Kind.CAPTURE,
+        Kind.RELEASE,
+        Kind.PAYOUT_RETURNED,
+    }
 )
-"""Kinds that, applied, leave the one marker on the record that they are about; of the parts of a deposit taken back, the first."""
+"""Kinds that, applied, leave the one marker on the applied record that they are about; where there are several, the first does."""
+
+_AGAIN: Final = frozenset({Kind.DEPOSIT, Kind.DEPOSIT_REVERSAL})
+"""Kinds of which more may follow: the parts of a deposit taken back, and money that comes in for an opening that has ended."""
 
 
 def prove(player_id: str, stored: Iterable[items.Item], anchor: Anchor | None = None) -> Books:
@@ -143,7 +155,11 @@ def _targets(books: Books) -> Iterator[Finding]:
 
 def _resolvers(books: Books) -> Mapping[Reference, list[Record]]:
     found: dict[Reference, list[Record]] = defaultdict(list)
+    openings = {record.reference: record for record in books.records if record.kind is Kind.DEPOSIT_OPENED}
     for record in books.records:
+        opening = openings.get(record.related) if record.related else None
+        if opening and opening.outcome is not Outcome.APPLIED:
+            continue  # a deposit that came in though its opening was refused
         if record.related and record.outcome is Outcome.APPLIED and record.kind in RESOLVING:
             found[record.related].append(record)
     return found
@@ -153,17 +169,16 @@ def _markers(books: Books) -> Iterator[Finding]:
     """Check that every reversal and resolution has its marker, every marker its record, and no record two of them."""
     resolvers = _resolvers(books)
     for reference, by in resolvers.items():
-        if len(by) > 1 and by[0].kind is not Kind.DEPOSIT_REVERSAL:
+        if any(again.kind not in _AGAIN for again in by[1:]):
             issue = Issue.HOLD if by[0].kind in {Kind.CAPTURE, Kind.RELEASE} else Issue.DOUBLE_REVERSAL
             yield _about(by[-1], issue, f"{reference.text} was taken back or resolved {len(by)} times.")
         marker = books.resolutions.get(reference)
-        named = next((record for record in by if marker and record.reference == marker.by), None)
         if marker is None:
             yield _about(by[0], Issue.MARKER, f"the marker on {reference.text} is missing.")
-        elif named is None:
+        elif marker.by != by[0].reference:
             yield _marked(books, reference, Issue.MARKER, f"The marker names {marker.by.text}, not its record.")
-        elif marker.kind is not named.kind:
-            yield _marked(books, reference, Issue.MARKER, f"The marker says {marker.kind}, its record {named.kind}.")
+        elif marker.kind is not by[0].kind:
+            yield _marked(books, reference, Issue.MARKER, f"The marker says {marker.kind}, its record {by[0].kind}.")
     for reference, marker in books.resolutions.items():
         if reference not in resolvers:
             sentence = f"The marker names {marker.by.text}, which has not resolved {reference.text}."

@@ -55,7 +55,10 @@ class Balances:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One link of a player's chain. `cash`, `bonus`, `held` are what the movement changed; `after` is what stood then."""
+    """One link of a player's chain. `cash`, `bonus`, `held` are what the movement changed; `after` is what stood then.
+
+    `limit` names the player's limit that has refused it (``deposit 24h``), where one has.
+    """
 
     reference: Reference
     kind: Kind
@@ -78,6 +81,7 @@ class Record:
     previous: bytes
     previous_key: str
     hash: bytes
+    limit: str = ""
 
     @property
     def version(self) -> int:
@@ -125,6 +129,8 @@ class Record:
             fields["q"] = self.related.text
         if self.note:
             fields["d"] = self.note
+        if self.limit:
+            fields["l"] = self.limit
         return _encode(fields)
 
     @classmethod
@@ -150,6 +156,7 @@ class Record:
             round=fields.get("r", ""),
             related=Reference.from_text(fields["q"]) if "q" in fields else None,
             note=fields.get("d", ""),
+            limit=fields.get("l", ""),
             fingerprint=bytes.fromhex(fields["f"]),
             state=bytes.fromhex(fields["s"]),
             previous=previous,

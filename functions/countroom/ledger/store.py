@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 from countroom.ledger import items
 from countroom.ledger.decide import Decision
 from countroom.ledger.drafts import Draft
-from countroom.ledger.movements import Movement, Reference
+from countroom.ledger.movements import Kind, Movement, Reference
 from countroom.ledger.records import Record, Resolution, Tombstone
 from countroom.ledger.rules.effects import Facts
 from countroom.ledger.wallet import Wallet
@@ -144,7 +144,8 @@ class LedgerStore:
         """Read the wallet and every fact that the movements refer to (`own`: and what stands under their own names).
 
         Where there are facts, one TransactGetItems reads all of it as of one instant; a change of any of them bumps the wallet's
-        version, so none can slip in before the commit. Raise StoreBusy.
+        version, so none can slip in before the commit. A deposit among them brings its opening, which is read after the wallet for
+        the same reason. Raise StoreBusy.
         """
         related = [movement.related for movement in movements if movement.related]
         named = [*related, *(name for movement in movements if isinstance(movement, Draft) for name in movement.beside)]
@@ -156,9 +157,10 @@ class LedgerStore:
         keys += [items.record_key(reference) for reference in dict.fromkeys(named)]
         keys += [items.resolution_key(reference) for reference in dict.fromkeys(related)]
         wallet, *found = self._get_all(keys)
-        entries = [items.entry_of(item) for item in found if item and items.kind_of(item) != "resolution"]
-        resolutions = [items.resolution_of(item) for item in found if item and items.kind_of(item) == "resolution"]
-        facts = Facts({entry.reference: entry for entry in entries}, {marker.of: marker for marker in resolutions})
+        facts = _facts(found)
+        if openings := [name for name in _openings(facts) if name not in facts.entries]:
+            further = self._get_all([key(name) for name in openings for key in (items.record_key, items.resolution_key)])
+            facts = _facts([*found, *further])
         return Snapshot(items.wallet_of(wallet) if wallet else None, facts)
 
     def commit(self, decided_on: int, decisions: Sequence[Decision], companions: Sequence[Companion] = ()) -> Answer:
@@ -279,6 +281,18 @@ class LedgerStore:
         if len(found) != len(keys):
             raise StoreBusy(_INCOMPLETE)
         return [entry.get("Item") for entry in found]
+
+
+def _facts(found: Sequence[items.Item | None]) -> Facts:
+    entries = [items.entry_of(item) for item in found if item and items.kind_of(item) != "resolution"]
+    resolutions = [items.resolution_of(item) for item in found if item and items.kind_of(item) == "resolution"]
+    return Facts({entry.reference: entry for entry in entries}, {marker.of: marker for marker in resolutions})
+
+
+def _openings(facts: Facts) -> list[Reference]:
+    """Return the openings of the deposits among the facts."""
+    found = (entry for entry in facts.entries.values() if isinstance(entry, Record) and entry.kind is Kind.DEPOSIT)
+    return [entry.related for entry in found if entry.related]
 
 
 def _code(error: ClientError) -> str:

@@ -16,6 +16,8 @@ from countroom.times import to_iso
 
 _STATUS_BY: Final = {
     Kind.ROLLBACK: "rolled_back",
+    Kind.DEPOSIT: "credited",
+    Kind.DEPOSIT_ABANDONED: "abandoned",
     Kind.DEPOSIT_REVERSAL: "reversed",
     Kind.DEPOSIT_RETURNED: "returned",
     Kind.CAPTURE: "captured",

@@ -1,11 +1,12 @@
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from countroom.clock import system_clock
+from countroom.ledger import items
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Deposit, Hold, OpenWallet, Reference
 from countroom.ledger.store import LedgerStore
@@ -60,8 +61,8 @@ def embedded(printed: str) -> dict[str, float]:
 def spoil(table: Any) -> None:
     """Raise a balance past all rules."""
     (stored,) = [item for item in table.scan(TableName=LEDGER_TABLE)["Items"] if item["pk"]["S"] == f"W#{PLAYER}"]
-    stored["d"] = {"S": stored["d"]["S"].replace("80000000000", "90000000000")}
-    table.put_item(TableName=LEDGER_TABLE, Item=stored)
+    wallet = items.wallet_of(stored)
+    table.put_item(TableName=LEDGER_TABLE, Item=items.wallet_item(replace(wallet, cash=wallet.cash + 10 * 10**9)))
 
 
 def test_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:

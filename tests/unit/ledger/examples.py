@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
 from countroom.ledger.decide import Decision, Refusal, decide
-from countroom.ledger.movements import Bet, Deposit, Hold, Movement, Reason, Reference, Rollback, Win
+from countroom.ledger.movements import Bet, Deposit, Hold, Movement, Reason, Reference, Rollback, Win, business_note_of
 from countroom.ledger.records import Balances, Outcome, Record, Tombstone
 from countroom.ledger.rules.effects import Facts
 from countroom.ledger.wallet import Totals, Wallet
@@ -93,7 +93,10 @@ def check_decision(before: Wallet, movement: Movement, decision: Decision, now_m
     moved = (after.cash - before.cash, after.bonus - before.bonus, after.held - before.held)
     assert (record.cash, record.bonus, record.held) == moved
     assert (record.reference, record.kind, record.player_id) == (movement.reference, movement.kind, before.player_id)
-    assert (record.game, record.round, record.note) == (movement.game_code, movement.round_id, movement.note)
+    assert (record.game, record.round) == (movement.game_code, movement.round_id)
+    assert record.note.startswith(movement.note)
+    assert business_note_of(record.kind, record.note) == movement.business_note
+    assert bool(record.limit) == (record.reason is Reason.LIMIT_REACHED)
     assert (record.related, record.fingerprint, record.at_ms) == (movement.related, movement.fingerprint, now_ms)
     assert (record.previous, record.previous_key) == (before.head, before.head_key)
     assert record.hash == record.sealed() == after.head

@@ -17,19 +17,31 @@ from countroom.ledger.movements import (
     Deposit,
     DepositReturned,
     DepositReversal,
+    ExclusionKind,
     Hold,
     LimitKind,
     Movement,
     OpenWallet,
     PayoutReturned,
+    Period,
     Reference,
     Release,
     Rollback,
-    SetLimit,
     SetStatus,
     StartSession,
     Status,
     Win,
+)
+from countroom.ledger.safeguards import (
+    AbandonDeposit,
+    AcknowledgeCheck,
+    AskReopening,
+    ConfirmRaise,
+    OpenDeposit,
+    SetCheckInterval,
+    SetLimit,
+    StartExclusion,
+    WithdrawRaise,
 )
 from countroom.ledger.store import LedgerStore
 from tests.simulation.dynamodb import Model, Schema
@@ -160,7 +172,7 @@ def live(ledger: Ledger, player_id: str, currency: str = "EUR") -> Player:
     me = ledger.open(player_id, currency)
     house = "house:bonus"
     ledger.post(
-        SetLimit(me.name(HOUSE, "limit"), player_id, currency, 10_000 * UNIT, LimitKind.WAGER, DAY_MS),
+        SetLimit(me.name(HOUSE, "limit"), player_id, currency, 10_000 * UNIT, LimitKind.WAGER, Period.DAY),
         StartSession.of(player_id, "hub88", player_id.encode().ljust(DIGEST_BYTES, b"."), "reels", ledger.clock() + DAY_MS),
         me.deposit("d1", 100 * UNIT),
         me.bonus("b1", 50 * UNIT),
@@ -196,9 +208,54 @@ def live(ledger: Ledger, player_id: str, currency: str = "EUR") -> Player:
     return me
 
 
+def protected(ledger: Ledger, player_id: str, currency: str = "EUR") -> Player:
+    """Let a player use every safeguard, with each outcome."""
+    me = ledger.open(player_id, currency)
+    deposits, wagers = (LimitKind.DEPOSIT, Period.WEEK), (LimitKind.WAGER, Period.DAY)
+    opened = [OpenDeposit.of(player_id, f"{player_id}-o{number}", currency, 4 * UNIT) for number in range(2)]
+    ledger.post(
+        SetLimit(me.name(HOUSE, "wagers"), player_id, currency, 10_000 * UNIT, *wagers),
+        me.deposit("d1", 100 * UNIT),
+        me.bet("bet1", 10 * UNIT),
+        SetLimit(me.name(HOUSE, "deposits"), player_id, currency, 20 * UNIT, *deposits),
+        SetLimit(me.name(HOUSE, "session"), player_id, currency, DAY_MS, LimitKind.SESSION, Period.EACH),
+        SetLimit(me.name(HOUSE, "stake"), player_id, currency, 50 * UNIT, LimitKind.STAKE, Period.EACH),
+        *opened,
+        replace(me.deposit("d3", 5 * UNIT), opened=opened[0].reference),
+        AbandonDeposit.of(player_id, f"{player_id}-o1"),
+        replace(me.deposit("d4", 4 * UNIT), opened=opened[1].reference),
+        me.reversal("rev3", "d3", 5 * UNIT),
+        SetLimit(me.name(HOUSE, "higher"), player_id, currency, 30 * UNIT, *deposits, 5_000),
+        WithdrawRaise(me.name(HOUSE, "withdrawn"), player_id, *deposits),
+        SetLimit(me.name(HOUSE, "none"), player_id, currency, None, *wagers, 1, confirm=True),
+        SetCheckInterval(me.name(HOUSE, "interval"), player_id, 1_000),
+        ConfirmRaise(me.name(HOUSE, "confirmed"), player_id, *wagers),
+    )
+    ledger.refuse(me.bet("unseen", UNIT))
+    ledger.refuse(OpenDeposit.of(player_id, f"{player_id}-o2", currency, 40 * UNIT))
+    ledger.post(
+        AcknowledgeCheck(me.name(HOUSE, "seen"), player_id),
+        StartExclusion(me.name(HOUSE, "out"), player_id, ExclusionKind.SELF_EXCLUSION, ledger.clock() + 4_000),
+    )
+    ledger.refuse(AskReopening(me.name(HOUSE, "soon"), player_id, 1))
+    ledger.post(
+        AskReopening(me.name(HOUSE, "later"), player_id, 1_500),
+        AskReopening(me.name(HOUSE, "twice"), player_id, 1),
+        StartExclusion(me.name(HOUSE, "break"), player_id, ExclusionKind.TIME_OUT, ledger.clock() + DAY_MS),
+    )
+    return me
+
+
 def all_kinds(players: Iterable[tuple[str, str]] = (("pl_anna", "EUR"), ("pl_ben", "EUR"), ("pl_cho", "JPY"))) -> Ledger:
     """Return a ledger of players who have lived."""
     ledger = Ledger()
     for player_id, currency in players:
         live(ledger, player_id, currency)
+    return ledger
+
+
+def every_kind() -> Ledger:
+    """Return a ledger of players who have lived, and of one who has used every safeguard."""
+    ledger = all_kinds()
+    protected(ledger, "pl_dot")
     return ledger

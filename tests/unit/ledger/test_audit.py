@@ -9,14 +9,14 @@ import pytest
 from countroom.ledger import items, legs
 from countroom.ledger.audit import RECHECK_TRIES, Auditor, audit_items
 from countroom.ledger.findings import ANCHORS_MAX, LISTED_MAX, Anchor, Finding, Issue, Level, Report, report_view
-from countroom.ledger.movements import Kind, Reason, Reference
+from countroom.ledger.movements import Kind, LimitKind, Period, Reason, Reference
 from countroom.ledger.records import Outcome, Record, Resolution
+from countroom.ledger.safeguards import AbandonDeposit, OpenDeposit, SetLimit
 from countroom.ledger.store import StoreBusy
 from countroom.ledger.wallet import Totals, Wallet
-from tests.unit.ledger.table import GAME, GATEWAY, UNIT, Item, Ledger, Player, all_kinds
+from tests.unit.ledger.table import GAME, GATEWAY, UNIT, Item, Ledger, Player, all_kinds, every_kind
 
 ME = "pl_anna"
-ODD_WALLET = '{"m":"EUR","l":"EE","y":"active","b":[0,0,0],"t":[0,0,0,0,0,0],"s":[[]]}'
 Change = Callable[[Record], Record]
 
 
@@ -215,6 +215,57 @@ def test_a_deposit_taken_back_in_parts_is_clean_and_its_missing_marker_is_found(
     marked = [item for item in ledger.items if items.kind_of(item) == "resolution"]
     assert len(marked) == 1
     assert issues(audit_items([item for item in ledger.items if item not in marked])) == {Issue.MARKER}
+
+
+def test_every_safeguard_is_clean_and_each_ending_of_an_opening_has_its_marker() -> None:
+    ledger = every_kind()
+    report = audit_items(ledger.items)
+    assert (report.mismatches, {issue for issue in report.counts if issue.level is Level.MISMATCH}) == (0, set())
+    records = [items.record_of(item) for item in ledger.items if items.kind_of(item) == "record"]
+    assert {record.kind for record in records} == set(Kind)
+    for number in range(2):
+        key = f"RS#house:deposit#pl_dot-o{number}"
+        assert issues(audit_items([item for item in ledger.items if item["pk"]["S"] != key])) == {Issue.MARKER}
+
+
+def test_money_for_an_opening_that_was_refused_or_has_ended_is_clean() -> None:
+    ledger = Ledger()
+    me = ledger.open(ME)
+    ledger.post(SetLimit(me.name(GATEWAY, "limit"), ME, "EUR", 5 * UNIT, LimitKind.DEPOSIT, Period.DAY))
+    refused, opened = (OpenDeposit.of(ME, name, "EUR", amount * UNIT) for name, amount in (("o1", 6), ("o2", 5)))
+    ledger.refuse(refused)
+    ledger.post(opened, *(replace(me.deposit(f"d{n}", UNIT), opened=opened.reference) for n in range(2)))
+    ledger.post(replace(me.deposit("d2", UNIT), opened=refused.reference))
+    assert audit_items(ledger.items).mismatches == 0
+
+
+def test_a_marker_that_names_the_later_of_two_payments_is_found() -> None:
+    ledger = Ledger()
+    me = ledger.open(ME)
+    opened = OpenDeposit.of(ME, "o1", "EUR", UNIT)
+    ledger.post(opened, *(replace(me.deposit(f"d{n}", UNIT), opened=opened.reference) for n in range(2)))
+    ledger.put(items.resolution_item(Resolution(opened.reference, me.name(GATEWAY, "d1"), Kind.DEPOSIT, ME)))
+    assert issues(audit_items(ledger.items)) == {Issue.MARKER}
+
+
+def test_an_opening_that_is_abandoned_after_its_money_came_is_found() -> None:
+    ledger = Ledger()
+    me = ledger.open(ME)
+    opened = OpenDeposit.of(ME, "o1", "EUR", UNIT)
+    ledger.post(opened, AbandonDeposit.of(ME, "o1"), replace(me.deposit("d1", UNIT), opened=opened.reference))
+    assert audit_items(ledger.items).mismatches == 0
+    end = items.record_of(ledger.item("TX#house:abandoned#o1"))
+    again = replace(end, reference=Reference("house:abandoned", "o2"))
+    assert issues(_twice(ledger, again, lambda wallet, _record: wallet)) == {Issue.DOUBLE_REVERSAL}
+
+
+def test_a_limit_named_by_a_record_that_no_limit_has_refused_is_found() -> None:
+    ledger = a_ledger()
+
+    def named(record: Record) -> Record:
+        return replace(record, limit="wager 24h") if record.kind is Kind.HOLD else record
+
+    assert issues(audit_items(resealed(ledger, named).items)) == {Issue.LEGS}
 
 
 def _twice(ledger: Ledger, second: Record, wallet_change: Callable[[Wallet, Record], Wallet]) -> Report:
@@ -516,7 +567,7 @@ def test_a_table_of_strange_items_is_audited_all_the_same() -> None:
         {
             "pk": {"S": "W#pl_odd"},
             "v": {"N": "1"},
-            "d": {"S": '{"m":"EUR","b":[0,0,0],"t":[],"s":[[]]}'},
+            "d": {"B": b"\x01\x09"},
             "z": {"B": b""},
             "w": {"S": ""},
         },

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from countroom.ledger import items
-from countroom.ledger.movements import Capture, Movement, OpenWallet, Reason, Reference, Rollback, SetLimit, Status
+from countroom.ledger.movements import Capture, Movement, OpenWallet, Period, Reason, Reference, Rollback, Status
 from countroom.ledger.movements import LimitKind as Kinds
 from countroom.ledger.records import Balances, Outcome, Tombstone
+from countroom.ledger.safeguards import SetLimit
 from tests.unit.ledger.casino import TABLE, Casino, posted, turned_down
 from tests.unit.ledger.examples import ANNA, BEN, GATEWAY, NOW, a_bet, a_deposit, a_hold, a_rollback, a_win, ref
 from tests.unit.ledger.memory import preceded
@@ -163,9 +164,9 @@ def test_a_lost_answer_to_what_would_now_be_refused_still_finds_the_record(casin
     capture = Capture(Reference(GATEWAY, "capture-1"), ANNA, Reference("house:withdraw", "hold-1"))
     posted(casino.book.post(capture))
     assert posted(casino.book.post(capture)).replayed  # the rules alone would say that the hold is resolved
-    limit = SetLimit(ref("limit-1"), ANNA, "EUR", 5, Kinds.WAGER, 1_000)
+    limit = SetLimit(ref("limit-1"), ANNA, "EUR", 5, Kinds.WAGER, Period.DAY)
     posted(casino.book.post(limit))
-    posted(casino.book.post(replace(limit, reference=ref("limit-2"), amount=4)))
+    posted(casino.book.post(replace(limit, reference=ref("limit-2"), cap=4)))
     assert posted(casino.book.post(limit)).replayed
 
 

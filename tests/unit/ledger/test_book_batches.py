@@ -6,10 +6,11 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from countroom.ledger.book import BATCH_MAX, BatchPosted, OutcomeUnknown, Posted, Refused
-from countroom.ledger.movements import Movement, OpenWallet, Reason
+from countroom.ledger.movements import LimitKind, Movement, OpenWallet, Period, Reason
 from countroom.ledger.records import Balances, Outcome
+from countroom.ledger.safeguards import SetLimit
 from tests.unit.ledger.casino import TABLE, Casino, posted, turned_down
-from tests.unit.ledger.examples import ANNA, BEN, a_bet, a_deposit, a_rollback, a_win, ref
+from tests.unit.ledger.examples import ANNA, BEN, HOUSE, a_bet, a_deposit, a_rollback, a_win, ref
 from tests.unit.ledger.memory import cancelled, failing, landing, preceded
 
 LOST = ReadTimeoutError(endpoint_url="https://x")
@@ -238,3 +239,30 @@ class TestCompanions:
         result = whole(casino.book.post_batch(ROUND, companions=[beside("ours")]))
         assert result.replayed
         assert "ours" in names(casino)
+
+
+def test_a_batch_that_a_limit_refuses_says_which_and_writes_it_down(casino: Casino) -> None:
+    limit = SetLimit(ref("limit-1", HOUSE), ANNA, "EUR", 5, LimitKind.WAGER, Period.WEEK)
+    posted(casino.book.post(limit))
+    result = turned_down(casino.book.post_batch((a_bet(3), a_bet(3, "bet-2"))), Reason.LIMIT_REACHED)
+    assert (result.index, result.limit) == (1, "wager 7d")
+    assert result.record is not None
+    assert result.record.limit == "wager 7d"
+    again = turned_down(casino.book.post(a_bet(3, "bet-2")), Reason.LIMIT_REACHED)
+    assert (again.replayed, again.limit) == (True, "wager 7d")
+    tolerant = casino.book.post_batch((a_bet(6, "bet-3"), a_bet(5)), frozenset({Reason.LIMIT_REACHED}))
+    tolerated, taken = whole(tolerant).results
+    assert isinstance(tolerated, Refused)
+    assert tolerated.limit == "wager 7d"
+    assert posted(taken).record.limit == ""
+
+
+def test_what_a_tolerated_refusal_names_is_kept_when_the_batch_is_refused(casino: Casino) -> None:
+    posted(casino.book.post(SetLimit(ref("limit-1", HOUSE), ANNA, "EUR", 5, LimitKind.WAGER, Period.WEEK)))
+    turned_down(
+        casino.book.post_batch(
+            (a_bet(6), a_bet(1, veto=Reason.GAME_UNAVAILABLE, reference=ref("bet-2"))), frozenset({Reason.LIMIT_REACHED})
+        ),
+        Reason.GAME_UNAVAILABLE,
+    )
+    assert turned_down(casino.book.post(a_bet(6)), Reason.LIMIT_REACHED).limit == "wager 7d"

@@ -6,11 +6,23 @@ from dataclasses import replace
 
 import pytest
 
+from countroom.jurisdictions.profile import StakeCap
 from countroom.ledger.decide import Decision, Refusal, decide, refuse
-from countroom.ledger.movements import Kind, LimitKind, Movement, OpenWallet, Reason, SetLimit, SetStatus, Status
+from countroom.ledger.movements import (
+    ExclusionKind,
+    Kind,
+    LimitKind,
+    Movement,
+    OpenWallet,
+    Period,
+    Reason,
+    SetStatus,
+    Status,
+)
 from countroom.ledger.records import Outcome, Resolution, Tombstone
 from countroom.ledger.rules.effects import Facts
-from countroom.ledger.wallet import NO_HASH, GameSession, Limit, Wallet
+from countroom.ledger.safeguards import ConfirmRaise, SetLimit, StartExclusion
+from countroom.ledger.wallet import NO_HASH, Exclusion, GameSession, Limit, Pending, PlayClock, Wallet
 from countroom.money import AMOUNT_MAX
 from tests.unit.ledger.examples import (
     ANNA,
@@ -34,6 +46,11 @@ MONEY_KINDS = [movement for movement in EVERY_MOVEMENT if movement.money[0] and 
 PLAYED = decided(wallet_with(cash=UNIT), a_bet(5, round="round")).record
 CURRENT, EXPIRED = b"current-----", b"expired-----"
 ZERO_ALLOWED = {Kind.BET, Kind.WIN, Kind.LIMIT}
+
+
+def with_amount(movement: Movement, amount: object) -> Movement:
+    """Return the movement with another amount; that of a limit is its cap."""
+    return changed(movement, **{"cap" if isinstance(movement, SetLimit) else "amount": amount})
 
 
 @pytest.mark.parametrize("movement", EVERY_MOVEMENT[1:], ids=lambda movement: movement.kind)
@@ -63,14 +80,15 @@ def test_a_movement_in_another_currency_is_refused(movement: Movement, currency:
 @pytest.mark.parametrize("movement", MONEY_KINDS, ids=lambda movement: movement.kind)
 @pytest.mark.parametrize("amount", [AMOUNT_MAX + 1, 10**38, -AMOUNT_MAX - 1, 1.0, 0.5, float("nan"), float("inf"), True, "1", None])
 def test_what_is_no_amount_is_refused(movement: Movement, amount: object) -> None:
-    assert refused(wallet_with(cash=5), changed(movement, amount=amount)) is Reason.INVALID_AMOUNT
+    if amount is not None or not isinstance(movement, SetLimit):
+        assert refused(wallet_with(cash=5), with_amount(movement, amount)) is Reason.INVALID_AMOUNT
 
 
 @pytest.mark.parametrize("movement", MONEY_KINDS, ids=lambda movement: movement.kind)
 def test_only_a_correction_is_negative_and_only_play_and_limits_may_be_zero(movement: Movement) -> None:
-    negative = decide(wallet_with(cash=5), NONE, changed(movement, amount=-1), NOW)
+    negative = decide(wallet_with(cash=5), NONE, with_amount(movement, -1), NOW)
     assert (negative == Refusal(Reason.INVALID_AMOUNT)) is (movement.kind is not Kind.ADJUSTMENT)
-    zero = decide(wallet_with(cash=5), NONE, changed(movement, amount=0), NOW)
+    zero = decide(wallet_with(cash=5), NONE, with_amount(movement, 0), NOW)
     assert (zero == Refusal(Reason.INVALID_AMOUNT)) is (movement.kind not in ZERO_ALLOWED)
 
 
@@ -105,7 +123,15 @@ REASONS_OF: Mapping[Kind, set[Reason]] = {
     Kind.OPEN: {Reason.PLAYER_EXISTS, Reason.WRONG_CURRENCY},
     Kind.SESSION: ALWAYS | UNUSABLE,
     Kind.STATUS: ALWAYS | {Reason.BALANCE_REMAINS},
-    Kind.LIMIT: AMOUNT | {Reason.LIMIT_RAISE},
+    Kind.LIMIT: AMOUNT | {Reason.LIMIT_RAISE, Reason.NOTHING_PENDING},
+    Kind.RAISE_WITHDRAWN: ALWAYS | {Reason.NOTHING_PENDING},
+    Kind.RAISE_CONFIRMED: ALWAYS | {Reason.NOTHING_PENDING, Reason.TOO_EARLY},
+    Kind.EXCLUSION: ALWAYS | {Reason.INVALID_AMOUNT, Reason.EXCLUSION_RUNS},
+    Kind.REOPENING: ALWAYS | {Reason.NOTHING_PENDING, Reason.TOO_EARLY},
+    Kind.REALITY_CHECK: ALWAYS | {Reason.TOO_EARLY},
+    Kind.CHECK_INTERVAL: ALWAYS,
+    Kind.DEPOSIT_OPENED: AMOUNT | UNUSABLE | {Reason.LIMIT_REACHED},
+    Kind.DEPOSIT_ABANDONED: ALWAYS | TARGET | {Reason.ALREADY_RESOLVED},
     Kind.BET: AMOUNT
     | UNUSABLE
     | {
@@ -116,11 +142,12 @@ REASONS_OF: Mapping[Kind, set[Reason]] = {
         Reason.STAKE_OUT_OF_RANGE,
         Reason.NEGATIVE_BALANCE,
         Reason.LIMIT_REACHED,
+        Reason.REALITY_CHECK_DUE,
         Reason.INSUFFICIENT_FUNDS,
     },
     Kind.WIN: AMOUNT | TARGET,
     Kind.ROLLBACK: ALWAYS | {Reason.REFERENCE_MISMATCH},
-    Kind.DEPOSIT: AMOUNT,
+    Kind.DEPOSIT: AMOUNT | TARGET,
     Kind.DEPOSIT_REVERSAL: AMOUNT | TARGET,
     Kind.DEPOSIT_RETURNED: AMOUNT | TARGET | {Reason.ALREADY_RESOLVED},
     Kind.HOLD: AMOUNT | {Reason.WALLET_BLOCKED, Reason.NEGATIVE_BALANCE, Reason.INSUFFICIENT_FUNDS},
@@ -156,7 +183,7 @@ def _shapes() -> Iterator[Movement]:
         if movement.money[0]:
             yield changed(movement, currency="XXX")
         if movement.money[0] and movement.kind is not Kind.OPEN:
-            yield from (changed(movement, amount=amount) for amount in (-AMOUNT_MAX - 1, -1, 0, 1, AMOUNT_MAX + 1))
+            yield from (with_amount(movement, amount) for amount in (-AMOUNT_MAX - 1, -1, 0, 1, AMOUNT_MAX + 1))
     yield a_bet(1, session=CURRENT)
     yield a_bet(1, session=EXPIRED)
     yield a_bet(1, veto=Reason.GAME_UNAVAILABLE)
@@ -164,8 +191,12 @@ def _shapes() -> Iterator[Movement]:
     yield a_bet(1, veto=Reason.STAKE_OUT_OF_RANGE)
     yield a_win(1, bet=ref("two"), round="another")
     yield SetStatus(ref("one"), ANNA, Status.CLOSED)
-    yield SetLimit(ref("one"), ANNA, "EUR", 9, LimitKind.WAGER, 1_000)
-    yield SetLimit(ref("one"), ANNA, "EUR", 9, LimitKind.WAGER, 0)
+    yield ConfirmRaise(ref("one"), ANNA, LimitKind.LOSS, Period.DAY)
+    yield a_bet(2, caps={"MT": StakeCap(1, 1)})
+    for cap, waits_ms in ((9, 0), (9, 1), (None, 0), (None, 1)):
+        yield SetLimit(ref("one"), ANNA, "EUR", cap, LimitKind.WAGER, Period.DAY, waits_ms)
+    yield SetLimit(ref("one"), ANNA, "EUR", 9, LimitKind.WAGER, Period.EACH)
+    yield StartExclusion(ref("one"), ANNA, ExclusionKind.TIME_OUT, NOW)
 
 
 def _wallets() -> Iterator[Wallet | None]:
@@ -173,7 +204,20 @@ def _wallets() -> Iterator[Wallet | None]:
     rich = wallet_with(cash=UNIT, bonus=UNIT)
     yield from (replace(rich, status=status) for status in Status)
     yield from (wallet_with(cash=cash, bonus=bonus) for cash, bonus in ((0, 0), (-1, 0), (0, -1)))
-    yield replace(rich, limits=(Limit(LimitKind.WAGER, 1_000, 0, 0, NOW),))
+    yield replace(rich, limits=(Limit(LimitKind.WAGER, Period.DAY, 0, 0, NOW),))
+    yield replace(rich, limits=(Limit(LimitKind.DEPOSIT, Period.DAY, 0, 0, NOW),))
+    for confirm, at_ms in ((True, NOW), (True, NOW + 1), (False, NOW), (False, NOW + 1)):
+        yield replace(rich, limits=(Limit(LimitKind.LOSS, Period.DAY, 9, 0, NOW, pending=Pending(10, at_ms, confirm)),))
+    for kind, until_ms, reopens_at_ms in (
+        (ExclusionKind.TIME_OUT, NOW + 9, 0),
+        (ExclusionKind.TIME_OUT, NOW, 0),
+        (ExclusionKind.SELF_EXCLUSION, NOW, 0),
+        (ExclusionKind.SELF_EXCLUSION, NOW, NOW + 1),
+        (ExclusionKind.REGISTER, NOW, NOW),
+        (ExclusionKind.STAFF, NOW + 9, 0),
+    ):
+        yield replace(rich, exclusion=Exclusion(kind, NOW - 9, until_ms, reopens_at_ms))
+    yield replace(rich, play=PlayClock(NOW - 9, NOW - 1, NOW - 9, interval_ms=9))
     yield replace(rich, sessions=(GameSession("hub88", CURRENT, EXPIRED, NOW + 1),))
 
 
@@ -181,7 +225,16 @@ def _facts(movement: Movement) -> Iterator[Facts]:
     yield NONE
     if (target := movement.related) is None:
         return
-    for kind in (Kind.BET, Kind.WIN, Kind.DEPOSIT, Kind.DEPOSIT_REVERSAL, Kind.HOLD, Kind.CAPTURE, Kind.SESSION):
+    for kind in (
+        Kind.BET,
+        Kind.WIN,
+        Kind.DEPOSIT,
+        Kind.DEPOSIT_REVERSAL,
+        Kind.DEPOSIT_OPENED,
+        Kind.HOLD,
+        Kind.CAPTURE,
+        Kind.SESSION,
+    ):
         record = replace(PLAYED, reference=target, kind=kind)
         yield Facts({target: record})
         yield Facts({target: record}, {target: Resolution(target, ref("by"), Kind.ROLLBACK, ANNA)})

@@ -1,25 +1,18 @@
-"""Opening, game sessions, status and limits: what changes a wallet but never its balances."""
-
-from dataclasses import replace
+"""Opening, game sessions and status: what changes a wallet but never its balances."""
 
 import pytest
 
 from countroom.ledger.decide import Decision, decide
-from countroom.ledger.movements import LimitKind, OpenWallet, Reason, SetLimit, SetStatus, StartSession, Status
+from countroom.ledger.movements import OpenWallet, Reason, SetStatus, StartSession, Status
 from countroom.ledger.records import Outcome
-from countroom.ledger.rules.limits import PERIOD_MS_MAX, SECOND_MS
-from countroom.ledger.wallet import LIMITS_MAX, SESSIONS_MAX, GameSession, Limit, Wallet
-from tests.unit.ledger.examples import ANNA, HOUSE, NONE, NOW, UNIT, decided, ref, refused, wallet_with
+from countroom.ledger.wallet import SESSIONS_MAX, GameSession, Wallet
+from tests.unit.ledger.examples import ANNA, HOUSE, NONE, NOW, decided, ref, refused, wallet_with
 
 DAY = 86_400_000
 
 
 def started(digest: bytes, provider: str = "hub88", expires_at_ms: int = NOW + DAY) -> StartSession:
     return StartSession.of(ANNA, provider, digest, "slot", expires_at_ms)
-
-
-def limit(cap: int, kind: LimitKind = LimitKind.LOSS, period_ms: int = DAY) -> SetLimit:
-    return SetLimit(ref("limit-1", HOUSE), ANNA, "EUR", cap, kind, period_ms)
 
 
 @pytest.mark.parametrize("currency", ["EUR", "JPY", "BTC"])
@@ -85,46 +78,3 @@ def test_only_an_empty_wallet_is_closed(left: dict[str, int]) -> None:
     closing = SetStatus(ref("s", HOUSE), ANNA, Status.CLOSED)
     assert refused(wallet_with(**left), closing) is Reason.BALANCE_REMAINS
     assert decided(wallet_with(), closing).wallet.status is Status.CLOSED
-
-
-def test_a_new_limit_counts_from_now() -> None:
-    decision = decided(wallet_with(cash=5), limit(7))
-    assert decision.wallet.limits == (Limit(LimitKind.LOSS, DAY, 7, 0, NOW),)
-    assert decision.record.amount == 7
-    assert decision.record.postings == ()
-
-
-def test_a_limit_of_nothing_is_a_limit() -> None:
-    assert decided(wallet_with(), limit(0)).wallet.limits[0].cap == 0
-
-
-def test_a_limit_can_be_lowered_or_repeated_but_not_raised() -> None:
-    others = (Limit(LimitKind.WAGER, DAY, 7, 1, NOW), Limit(LimitKind.LOSS, 7 * DAY, 7, 2, NOW))
-    standing = Limit(LimitKind.LOSS, DAY, 7, 3, NOW - 1)
-    wallet = wallet_with(limits=(others[0], standing, others[1]))
-    assert decided(wallet, limit(6)).wallet.limits == (others[0], replace(standing, cap=6), others[1])
-    assert decided(wallet, limit(7)).wallet.limits == wallet.limits
-    assert refused(wallet, limit(8)) is Reason.LIMIT_RAISE
-
-
-def test_a_wallet_has_nine_limits_at_most() -> None:
-    assert LIMITS_MAX == 9
-    limits = tuple(Limit(LimitKind.LOSS, period * 1_000, 7, 0, NOW) for period in range(1, 10))
-    assert len(decided(wallet_with(limits=limits[:8]), limit(7)).wallet.limits) == 9
-    assert refused(wallet_with(limits=limits), limit(7)) is Reason.LIMIT_RAISE
-    assert decided(wallet_with(limits=limits), limit(6, period_ms=9_000)).wallet.limits[8].cap == 6
-
-
-def test_the_period_of_a_limit_is_whole_seconds_up_to_a_leap_year() -> None:
-    assert PERIOD_MS_MAX == 366 * DAY
-    assert SECOND_MS == 1_000
-    assert decided(wallet_with(), limit(7, period_ms=1_000)).wallet.limits[0].period_ms == 1_000
-    assert decided(wallet_with(), limit(7, period_ms=366 * DAY)).wallet.limits[0].period_ms == 366 * DAY
-    for period in (0, -1, -1_000, 1, 999, 1_001, 366 * DAY + 1_000):
-        assert refused(wallet_with(), limit(7, period_ms=period)) is Reason.INVALID_AMOUNT
-
-
-def test_a_limit_is_an_amount_in_the_currency_of_the_wallet() -> None:
-    assert refused(wallet_with(), replace(limit(7), currency="USD")) is Reason.WRONG_CURRENCY
-    assert refused(wallet_with(), limit(-1)) is Reason.INVALID_AMOUNT
-    assert decided(wallet_with(), limit(10**12 * UNIT)).record.amount == 10**21

@@ -8,9 +8,32 @@ import pytest
 from countroom.ledger import items
 from countroom.ledger.decide import Decision, decide
 from countroom.ledger.items import ItemTooLarge, NotAnItem
-from countroom.ledger.movements import Adjustment, Bet, Kind, LimitKind, Reason, Reference, Status, Win
+from countroom.ledger.movements import (
+    COUNTING,
+    Adjustment,
+    Bet,
+    ExclusionKind,
+    Kind,
+    LimitKind,
+    Period,
+    Reason,
+    Reference,
+    Status,
+    Win,
+)
 from countroom.ledger.records import Balances, Outcome, Record, Resolution, Tombstone
-from countroom.ledger.wallet import LIMITS_MAX, SESSIONS_MAX, GameSession, Limit, Totals, Wallet
+from countroom.ledger.safeguards import LimitChange, limit_name
+from countroom.ledger.wallet import (
+    INDEX_TOP,
+    SESSIONS_MAX,
+    Exclusion,
+    GameSession,
+    Limit,
+    Pending,
+    PlayClock,
+    Totals,
+    Wallet,
+)
 from countroom.money import AMOUNT_MAX
 from tests.unit.ledger.examples import NONE, NOW, a_bet, decided, ref, wallet_with
 
@@ -23,20 +46,36 @@ STONE = Tombstone(ref("bet-1"), "pl_anna", ref("rollback-1"), NOW)
 MARKER = Resolution(ref("bet-1"), ref("rollback-1"), Kind.ROLLBACK, "pl_anna")
 
 
+LAST = 2**48 - 1
+SECOND = LAST // 1000 * 1000
+VERSION = 10**12 - 1
+
+
+def every_limit() -> tuple[Limit, ...]:
+    """Every limit that a wallet can have, used beyond its cap, with a raise pending that has to be confirmed."""
+    pending = Pending(AMOUNT_MAX, SECOND, confirm=True)
+    names = [(kind, period) for kind in LimitKind for period in Period if (kind in COUNTING) is (period is not Period.EACH)]
+    counter = {"used": 2**80 - 1, "anchor_ms": LAST, "index": INDEX_TOP, "after": VERSION}
+    return tuple(
+        Limit(kind, period, AMOUNT_MAX, **(counter if kind in COUNTING else {}), pending=pending) for kind, period in names
+    )
+
+
 def fullest_wallet() -> Wallet:
-    periods = (86_400_000, 7 * 86_400_000, 366 * 86_400_000)
     return Wallet(
         player_id="p" * 32,
         currency="USDT",
         country="MT",
-        version=10**12 - 1,
+        version=VERSION,
         cash=-TOP,
         bonus=-TOP,
         held=-TOP,
         status=Status.EXCLUDED,
         totals=Totals(-TOP, -TOP, -TOP, -TOP, -TOP, -TOP),
         sessions=tuple(GameSession(letter * 16, b"d" * 12, b"p" * 12, 2**48 - 1) for letter in "abcd"),
-        limits=tuple(Limit(kind, period, AMOUNT_MAX, TOP, 2**48 - 1) for kind in LimitKind for period in periods),
+        limits=every_limit(),
+        exclusion=Exclusion(ExclusionKind.SELF_EXCLUSION, LAST, LAST, LAST),
+        play=PlayClock(LAST, LAST, LAST, TOP, TOP, 2**32 - 1, 2**24 - 1),
         head=b"h" * 32,
         head_key=LONGEST.text,
     )
@@ -45,7 +84,15 @@ def fullest_wallet() -> Wallet:
 def longest_record(**fields: Any) -> Record:
     longest = {name: max(values, key=len) for name, values in (("kind", Kind), ("outcome", Outcome), ("reason", Reason))}
     balances = Balances("USDT", -TOP, -TOP, -TOP, 10**12 - 1)
-    common = {"reference": LONGEST, "player_id": "p" * 32, "amount": AMOUNT_MAX - 1, "cash": -TOP, "bonus": -TOP, "held": -TOP}
+    common = {
+        "limit": limit_name(LimitKind.SESSION, Period.EACH),
+        "reference": LONGEST,
+        "player_id": "p" * 32,
+        "amount": AMOUNT_MAX - 1,
+        "cash": -TOP,
+        "bonus": -TOP,
+        "held": -TOP,
+    }
     seals = {"fingerprint": b"f" * 16, "state": b"s" * 16, "previous": b"p" * 32, "hash": b"h" * 32}
     chain = {"counter": LONGEST.source, "after": balances, "at_ms": 2**48 - 1, "previous_key": LONGEST.text}
     about = {"game": "", "round": "", "related": None, "note": ""}
@@ -54,8 +101,9 @@ def longest_record(**fields: Any) -> Record:
 
 def test_the_fullest_wallet_costs_one_write_unit() -> None:
     wallet = fullest_wallet()
-    assert (len(wallet.sessions), len(wallet.limits)) == (SESSIONS_MAX, LIMITS_MAX)
-    assert items.item_bytes(items.wallet_item(wallet)) <= 1024
+    assert (len(wallet.sessions), len(wallet.limits)) == (SESSIONS_MAX, 3 * 3 + 2)
+    assert items.item_bytes(items.checked_size(items.wallet_item(wallet))) == 1014
+    assert items.wallet_of(items.wallet_item(wallet)) == wallet
     assert items.ITEM_BYTES_MAX == 1024
 
 
@@ -68,6 +116,8 @@ def test_the_fullest_wallet_costs_one_write_unit() -> None:
         {"note": "\u00e9" * 80},
         {"note": "\U0001f3b0" * 40},
         {"game": "g" * 64, "note": "9" * 15},  # sessions
+        {"note": f"deposit 24h none | {LimitChange(AMOUNT_MAX - 1, AMOUNT_MAX - 1, 2**48 - 1, confirm=True).text}"},
+        {"note": f"| {LAST} {-TOP} {-TOP}"},  # reality checks
     ],
 )
 def test_the_longest_record_costs_one_write_unit(fields: dict[str, Any]) -> None:
@@ -77,7 +127,9 @@ def test_the_longest_record_costs_one_write_unit(fields: dict[str, Any]) -> None
 
 
 def test_the_longest_names_that_movements_allow_fit() -> None:
-    wallet = replace(fullest_wallet(), cash=AMOUNT_MAX, bonus=AMOUNT_MAX, status=Status.ACTIVE, limits=(), totals=Totals())
+    wallet = replace(
+        fullest_wallet(), cash=AMOUNT_MAX, bonus=AMOUNT_MAX, status=Status.ACTIVE, exclusion=None, limits=(), totals=Totals()
+    )
     related = Reference(LONGEST.source, "j" * 64)
     bet = decided(wallet, Bet(related, "p" * 32, "USDT", AMOUNT_MAX, "g" * 64, "r" * 64))
     for movement in (
@@ -125,7 +177,9 @@ def test_an_attribute_of_another_type_is_not_ours() -> None:
         Wallet("pl_anna", "EUR", "MT"),
         DECISION.wallet,
         replace(fullest_wallet(), limits=()),
-        replace(fullest_wallet(), limits=tuple(replace(limit, used=5) for limit in fullest_wallet().limits)),
+        replace(fullest_wallet(), limits=tuple(replace(limit, pending=None) for limit in every_limit())),
+        replace(fullest_wallet(), exclusion=None),
+        replace(fullest_wallet(), exclusion=Exclusion(ExclusionKind.TIME_OUT, 1, 2), play=PlayClock(interval_ms=1)),
     ],
 )
 def test_wallets_read_back(wallet: Wallet) -> None:
@@ -182,12 +236,14 @@ def test_a_wallet_without_one_of_its_attributes_is_not_ours(name: str) -> None:
         ("v", {"N": "x"}),
         ("v", {"S": "7"}),
         ("d", {"S": ""}),
-        ("d", {"S": "{}"}),
-        ("d", {"S": "[]"}),
-        ("d", {"S": "null"}),
         ("d", {"B": b""}),
+        ("d", {"B": b"\x01\x00" + bytes(98)}),
         ("s", {"B": b"\x05"}),
         ("l", {"B": b"\x05"}),
+        ("e", {"B": b"\x04" + bytes(18)}),
+        ("e", {"B": bytes(18)}),
+        ("c", {"B": bytes(47)}),
+        ("c", {"B": b"\x01" * 46}),
     ],
 )
 def test_a_wallet_with_a_broken_attribute_is_not_ours(name: str, value: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from countroom.ledger.movements import (
     Deposit,
     DepositReturned,
     DepositReversal,
+    ExclusionKind,
     Hold,
     InvalidReference,
     Kind,
@@ -25,15 +26,26 @@ from countroom.ledger.movements import (
     Movement,
     OpenWallet,
     PayoutReturned,
+    Period,
     Reason,
     Reference,
     Release,
     Rollback,
-    SetLimit,
     SetStatus,
     StartSession,
     Status,
     Win,
+)
+from countroom.ledger.safeguards import (
+    AbandonDeposit,
+    AcknowledgeCheck,
+    AskReopening,
+    ConfirmRaise,
+    OpenDeposit,
+    SetCheckInterval,
+    SetLimit,
+    StartExclusion,
+    WithdrawRaise,
 )
 from tests.unit.ledger.examples import ANNA, BEN, GAME, NOW, UNIT, a_bet, ref
 
@@ -44,7 +56,7 @@ EVERY_MOVEMENT: tuple[Movement, ...] = (
     OpenWallet.of(ANNA, "EUR", "MT"),
     StartSession.of(ANNA, "hub88", DIGEST, "slot", NOW + 1),
     SetStatus(ONE, ANNA, Status.BLOCKED),
-    SetLimit(ONE, ANNA, "EUR", UNIT, LimitKind.LOSS, 86_400_000),
+    SetLimit(ONE, ANNA, "EUR", UNIT, LimitKind.LOSS, Period.DAY),
     Bet(ONE, ANNA, "EUR", UNIT, "slot", "round"),
     Win(ONE, ANNA, "EUR", UNIT, "slot", "round"),
     Win(ONE, ANNA, "EUR", UNIT, "slot", "round", TWO),
@@ -60,6 +72,17 @@ EVERY_MOVEMENT: tuple[Movement, ...] = (
     BonusForfeited(ONE, ANNA, "EUR", UNIT),
     Adjustment(ONE, ANNA, "EUR", UNIT, "typo", "staff_1"),
     DepositReturned(ONE, ANNA, "EUR", UNIT, TWO),
+    Deposit(ONE, ANNA, "EUR", UNIT, opened=TWO),
+    WithdrawRaise(ONE, ANNA, LimitKind.LOSS, Period.DAY),
+    ConfirmRaise(ONE, ANNA, LimitKind.STAKE, Period.EACH),
+    StartExclusion(ONE, ANNA, ExclusionKind.SELF_EXCLUSION, NOW + 1),
+    AskReopening(ONE, ANNA, 86_400_000),
+    AcknowledgeCheck(ONE, ANNA),
+    SetCheckInterval(ONE, ANNA, 3_600_000),
+    OpenDeposit(ONE, ANNA, "EUR", UNIT),
+    AbandonDeposit(ONE, ANNA, TWO),
+    SetLimit(ONE, ANNA, "EUR", None, LimitKind.WAGER, Period.MONTH),
+    SetLimit(ONE, ANNA, "EUR", 7_200_000, LimitKind.SESSION, Period.EACH),
 )
 
 
@@ -187,7 +210,18 @@ def test_openings_and_sessions_name_themselves() -> None:
 
 def test_there_is_a_movement_of_every_kind() -> None:
     assert {movement.kind for movement in EVERY_MOVEMENT} == set(Kind)
-    assert {Kind.OPEN, Kind.SESSION, Kind.STATUS, Kind.LIMIT} == HOUSEKEEPING
+    moving = {
+        Kind.BET,
+        Kind.WIN,
+        Kind.ROLLBACK,
+        Kind.DEPOSIT,
+        Kind.DEPOSIT_REVERSAL,
+        Kind.DEPOSIT_RETURNED,
+        Kind.HOLD,
+        Kind.CAPTURE,
+    }
+    moving |= {Kind.RELEASE, Kind.PAYOUT_RETURNED, Kind.BONUS_GRANTED, Kind.BONUS_CONVERTED, Kind.BONUS_FORFEITED, Kind.ADJUSTMENT}
+    assert set(Kind) - moving == HOUSEKEEPING
 
 
 @pytest.mark.parametrize(
@@ -196,7 +230,7 @@ def test_there_is_a_movement_of_every_kind() -> None:
         (EVERY_MOVEMENT[0], ("EUR", 0), "", "", None, "MT"),
         (EVERY_MOVEMENT[1], ("", 0), "slot", "", None, str(NOW + 1)),
         (EVERY_MOVEMENT[2], ("", 0), "", "", None, "blocked"),
-        (EVERY_MOVEMENT[3], ("EUR", UNIT), "", "", None, "loss 86400000"),
+        (EVERY_MOVEMENT[3], ("EUR", UNIT), "", "", None, "loss 24h"),
         (EVERY_MOVEMENT[4], ("EUR", UNIT), "slot", "round", None, ""),
         (EVERY_MOVEMENT[5], ("EUR", UNIT), "slot", "round", None, ""),
         (EVERY_MOVEMENT[6], ("EUR", UNIT), "slot", "round", TWO, ""),
@@ -212,6 +246,17 @@ def test_there_is_a_movement_of_every_kind() -> None:
         (EVERY_MOVEMENT[16], ("EUR", UNIT), "", "", None, ""),
         (EVERY_MOVEMENT[17], ("EUR", UNIT), "", "", None, "staff_1: typo"),
         (EVERY_MOVEMENT[18], ("EUR", UNIT), "", "", TWO, ""),
+        (EVERY_MOVEMENT[19], ("EUR", UNIT), "", "", TWO, ""),
+        (EVERY_MOVEMENT[20], ("", 0), "", "", None, "loss 24h"),
+        (EVERY_MOVEMENT[21], ("", 0), "", "", None, "stake each"),
+        (EVERY_MOVEMENT[22], ("", 0), "", "", None, f"self_exclusion {NOW + 1}"),
+        (EVERY_MOVEMENT[23], ("", 0), "", "", None, ""),
+        (EVERY_MOVEMENT[24], ("", 0), "", "", None, ""),
+        (EVERY_MOVEMENT[25], ("", 0), "", "", None, "3600000"),
+        (EVERY_MOVEMENT[26], ("EUR", UNIT), "", "", None, ""),
+        (EVERY_MOVEMENT[27], ("", 0), "", "", TWO, ""),
+        (EVERY_MOVEMENT[28], ("EUR", 0), "", "", None, "wager 1m none"),
+        (EVERY_MOVEMENT[29], ("EUR", 0), "", "", None, "session each 7200000"),
     ],
 )
 def test_what_each_movement_says_of_itself(

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from countroom.ledger.movements import Kind, LimitKind, Reason, Reference, Rollback, Status
+from countroom.jurisdictions.profile import StakeCap
+from countroom.ledger.decide import Decision, decide
+from countroom.ledger.movements import Kind, LimitKind, Period, Reason, Reference, Rollback, Status
 from countroom.ledger.records import Outcome, Posting, Tombstone
-from countroom.ledger.wallet import GameSession, Limit, Totals, Wallet
+from countroom.ledger.wallet import GameSession, Limit, PlayClock, Totals, Wallet
 from tests.unit.ledger.examples import (
     ANNA,
     BEN,
     GAME,
+    NONE,
     NOW,
     UNIT,
     a_bet,
@@ -31,8 +34,13 @@ OLDER = b"older-------"
 SESSION = GameSession("hub88", CURRENT, OLDER, NOW + 10)
 
 
-def with_limit(kind: LimitKind, cap: int, used: int = 0, cash: int = 100 * UNIT, **fields: int) -> Wallet:
-    return wallet_with(cash=cash, limits=(Limit(kind, DAY, cap, used, fields.get("since_ms", NOW)),))
+def with_limit(kind: LimitKind, cap: int, used: int = 0, cash: int = 100 * UNIT) -> Wallet:
+    return wallet_with(cash=cash, limits=(daily(kind, cap, used),))
+
+
+def daily(kind: LimitKind, cap: int, used: int = 0) -> Limit:
+    """A limit over 24 hours that was set just now."""
+    return Limit(kind, Period.DAY, cap, used, NOW)
 
 
 def test_a_bet_takes_cash_first_and_names_its_counter_account() -> None:
@@ -129,8 +137,34 @@ def test_the_games_room_may_veto_a_bet() -> None:
     assert refused(wallet_with(cash=10), a_bet(1, veto=Reason.GAME_UNAVAILABLE)) is Reason.GAME_UNAVAILABLE
 
 
+@pytest.mark.parametrize(("grown_on", "cap"), [(0, 2), (1, 5)])
+def test_a_stake_cap_counts_by_country_and_age(grown_on: int, cap: int) -> None:
+    caps = {"MT": StakeCap(young=2, grown=5), "GB": StakeCap(young=1, grown=1)}
+    wallet = wallet_with(cash=10, play=PlayClock(grown_on=grown_on))
+    assert decided(wallet, a_bet(cap, caps=caps)).record.outcome is Outcome.APPLIED
+    assert refused(wallet, a_bet(cap + 1, caps=caps)) is Reason.STAKE_OUT_OF_RANGE
+    assert decided(wallet, a_bet(cap + 1, caps={"GB": StakeCap(1, 1)})).record.outcome is Outcome.APPLIED
+    assert decided(wallet, a_bet(0, caps={"MT": StakeCap(0, 0)})).record.outcome is Outcome.APPLIED
+    assert refused(wallet, a_bet(1, caps={"MT": StakeCap(0, 0)})) is Reason.STAKE_OUT_OF_RANGE
+    assert a_bet(1, caps=caps).fingerprint == a_bet(1).fingerprint
+
+
+def test_a_bet_is_refused_by_the_limit_that_leaves_least_and_names_it() -> None:
+    limits = (daily(LimitKind.WAGER, 9), daily(LimitKind.LOSS, 8, 3), Limit(LimitKind.STAKE, Period.EACH, 4))
+    wallet = wallet_with(cash=100, limits=limits)
+    for amount, name in ((10, "stake each"), (5, "stake each"), (4, None)):
+        decision = decide(wallet, NONE, a_bet(amount), NOW)
+        assert isinstance(decision, Decision)
+        assert (decision.record.limit or None) == name
+        assert (decision.record.reason is Reason.LIMIT_REACHED) == (name is not None)
+    spent = decided(wallet, a_bet(4)).wallet
+    last = decide(spent, NONE, a_bet(2), NOW)
+    assert isinstance(last, Decision)
+    assert last.record.limit == "loss 24h"
+
+
 def test_refusals_are_asked_in_one_order() -> None:
-    wallet = wallet_with(cash=-1, status=Status.BLOCKED, limits=(Limit(LimitKind.WAGER, DAY, 0, 0, NOW),))
+    wallet = wallet_with(cash=-1, status=Status.BLOCKED, limits=(daily(LimitKind.WAGER, 0),))
     bet = a_bet(1, session=CURRENT, veto=Reason.GAME_UNAVAILABLE)
     assert refused(wallet, bet) is Reason.SESSION_UNKNOWN
     assert refused(wallet, replace(bet, session=None)) is Reason.WALLET_BLOCKED
@@ -155,7 +189,9 @@ def test_a_bet_counts_against_wager_and_loss_limits(kind: LimitKind) -> None:
 def test_a_limit_starts_anew_at_the_exact_end_of_its_period() -> None:
     wallet = with_limit(LimitKind.WAGER, cap=10, used=10)
     assert refused(wallet, a_bet(1), now_ms=NOW + DAY - 1) is Reason.LIMIT_REACHED
-    assert decided(wallet, a_bet(1), now_ms=NOW + DAY).wallet.limits == (Limit(LimitKind.WAGER, DAY, 10, 1, NOW + DAY),)
+    assert decided(wallet, a_bet(1), now_ms=NOW + DAY).wallet.limits == (
+        Limit(LimitKind.WAGER, Period.DAY, 10, 1, NOW, index=1, after=7),
+    )
 
 
 def test_a_deposit_limit_does_not_stop_bets() -> None:
@@ -210,17 +246,18 @@ def test_a_win_after_its_bet_was_taken_back_is_refused() -> None:
 
 
 def test_a_win_gives_back_to_loss_limits_only_and_never_below_zero() -> None:
-    limits = (Limit(LimitKind.LOSS, DAY, 10, 6, NOW), Limit(LimitKind.WAGER, DAY, 10, 6, NOW))
+    limits = (daily(LimitKind.LOSS, 10, 6), daily(LimitKind.WAGER, 10, 6))
     wallet = wallet_with(cash=10, limits=limits)
     assert [limit.used for limit in decided(wallet, a_win(4)).wallet.limits] == [2, 6]
     assert [limit.used for limit in decided(wallet, a_win(7)).wallet.limits] == [0, 6]
 
 
 def test_a_rollback_of_a_bet_undoes_it_exactly() -> None:
-    before = wallet_with(cash=3, bonus=5, limits=(Limit(LimitKind.WAGER, DAY, 9, 1, NOW), Limit(LimitKind.LOSS, DAY, 9, 1, NOW)))
+    before = wallet_with(cash=3, bonus=5, limits=(daily(LimitKind.WAGER, 9, 1), daily(LimitKind.LOSS, 9, 1)))
     bet = decided(before, a_bet(5))
     back = decided(bet.wallet, a_rollback(), facts_of(bet))
-    assert replace(back.wallet, version=before.version, head=before.head, head_key=before.head_key) == before
+    assert replace(back.wallet, version=before.version, head=before.head, head_key=before.head_key, play=before.play) == before
+    assert back.wallet.play == bet.wallet.play  # he has played all the same
     assert (back.record.outcome, back.record.amount, back.record.counter) == (Outcome.APPLIED, 5, GAME)
     assert back.record.postings == (Posting("player:pl_anna:cash", 3), Posting("player:pl_anna:bonus", 2), Posting(GAME, -5))
     assert back.resolution is not None
@@ -238,7 +275,7 @@ def test_a_rollback_of_a_win_may_leave_a_debt_in_both_buckets() -> None:
 
 
 def test_a_rollback_of_a_win_counts_as_lost_again() -> None:
-    wallet = wallet_with(cash=10, limits=(Limit(LimitKind.LOSS, DAY, 10, 6, NOW), Limit(LimitKind.WAGER, DAY, 10, 6, NOW)))
+    wallet = wallet_with(cash=10, limits=(daily(LimitKind.LOSS, 10, 6), daily(LimitKind.WAGER, 10, 6)))
     won = decided(wallet, a_win(4))
     back = decided(won.wallet, a_rollback("win-1"), facts_of(won))
     assert [limit.used for limit in back.wallet.limits] == [6, 6]

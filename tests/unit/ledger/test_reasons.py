@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pytest
 
-from countroom.ledger.movements import Kind, LimitKind, Reason, Status
+from countroom.ledger.movements import ExclusionKind, Kind, LimitKind, Reason, Status
 from countroom.ledger.records import Outcome
 
 #                               recorded, a retry may change it
@@ -24,6 +24,10 @@ TABLE = {
     Reason.STAKE_OUT_OF_RANGE: (True, False),
     Reason.LIMIT_REACHED: (True, False),
     Reason.LIMIT_RAISE: (True, False),
+    Reason.NOTHING_PENDING: (True, False),
+    Reason.TOO_EARLY: (True, False),
+    Reason.EXCLUSION_RUNS: (True, False),
+    Reason.REALITY_CHECK_DUE: (True, False),
     Reason.BALANCE_REMAINS: (True, False),
     Reason.DUPLICATE_TRANSACTION: (False, False),
     Reason.ROLLED_BACK: (False, False),
@@ -48,6 +52,6 @@ def test_what_is_recorded_never_changes() -> None:
     assert not any(reason.recorded and reason.retry_may_change for reason in Reason)
 
 
-@pytest.mark.parametrize("words", [Reason, Kind, Status, LimitKind, Outcome])
+@pytest.mark.parametrize("words", [Reason, Kind, Status, LimitKind, ExclusionKind, Outcome])
 def test_a_word_is_stored_as_it_is_called(words: type[StrEnum]) -> None:
     assert [word.value for word in words] == [word.name.lower() for word in words]

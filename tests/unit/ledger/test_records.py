@@ -42,7 +42,17 @@ FULL = Record(
     hash=b"h" * 32,
 )
 BARE = replace(
-    FULL, outcome=Outcome.APPLIED, reason=None, counter="", game="", round="", related=None, note="", cash=0, bonus=0, held=0
+    FULL,
+    outcome=Outcome.APPLIED,
+    reason=None,
+    counter="",
+    game="",
+    round="",
+    related=None,
+    note="",
+    cash=0,
+    bonus=0,
+    held=0,
 )
 
 
@@ -102,6 +112,13 @@ def test_each_field_that_may_be_empty_reads_back_alone(name: str) -> None:
     assert read(record, record.text()) == record
 
 
+def test_the_limit_that_refused_is_named_where_one_did() -> None:
+    limited = replace(FULL, limit="wager 24h")
+    assert limited.text() == FULL.text()[:-1] + ',"l":"wager 24h"}'
+    assert read(limited, limited.text()) == limited
+    assert read(FULL, FULL.text()).limit == ""
+
+
 def test_no_field_can_change_without_breaking_the_seal() -> None:
     others: dict[str, object] = {
         "reference": ref("win-2"),
@@ -124,6 +141,7 @@ def test_no_field_can_change_without_breaking_the_seal() -> None:
         "state": b"t" * 16,
         "previous": b"q" * 32,
         "previous_key": "",
+        "limit": "loss 7d",
     }
     assert set(others) | {"hash"} == {field.name for field in fields(Record)}
     variants = [changed(FULL, **{name: value}) for name, value in others.items()]

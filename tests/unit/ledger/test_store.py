@@ -20,10 +20,12 @@ from botocore.parsers import ResponseParserError
 
 from countroom.ledger import items
 from countroom.ledger.decide import Decision
+from countroom.ledger.movements import DepositReversal
 from countroom.ledger.records import Resolution, Tombstone
 from countroom.ledger.rules.effects import Facts
+from countroom.ledger.safeguards import OpenDeposit
 from countroom.ledger.store import AnswerLost, Committed, CompanionRefused, Existing, LedgerStore, Snapshot, Stale, StoreBusy
-from tests.unit.ledger.examples import ANNA, BEN, NOW, a_bet, a_rollback, a_win, decided, facts_of, ref, wallet_with
+from tests.unit.ledger.examples import ANNA, BEN, NOW, a_bet, a_deposit, a_rollback, a_win, decided, facts_of, ref, wallet_with
 from tests.unit.ledger.memory import MemoryTable, cancelled, client_error, failing
 
 TABLE = "ledger"
@@ -117,6 +119,28 @@ def test_facts_are_read_with_the_wallet_as_of_one_instant(store: LedgerStore, ta
     keys = [entry["Get"]["Key"]["pk"]["S"] for entry in request["TransactItems"]]
     assert keys == ["W#pl_anna", "TX#game:hub88#bet-1", "RS#game:hub88#bet-1"]
     assert {entry["Get"]["TableName"] for entry in request["TransactItems"]} == {TABLE}
+
+
+def test_a_reversal_brings_the_opening_of_its_deposit_read_after_the_wallet(store: LedgerStore, table: MemoryTable) -> None:
+    opened = decided(WALLET, OpenDeposit.of(ANNA, "o-1", "EUR", 5))
+    paid = replace(a_deposit(5), opened=opened.record.reference)
+    deposit = decided(opened.wallet, paid, Facts({opened.record.reference: opened.record}))
+    assert deposit.resolution is not None
+    put(table, items.wallet_item(deposit.wallet), items.record_item(opened.record), items.record_item(deposit.record))
+    put(table, items.resolution_item(deposit.resolution))
+    snapshot = store.snapshot(ANNA, (DepositReversal(ref("back"), ANNA, "EUR", 5, paid.reference),))
+    entries = {one.record.reference: one.record for one in (opened, deposit)}
+    assert snapshot == Snapshot(deposit.wallet, Facts(entries, {deposit.resolution.of: deposit.resolution}))
+    asked = [[entry["Get"]["Key"]["pk"]["S"] for entry in request["TransactItems"]] for _, request in table.calls]
+    name = paid.reference.text
+    assert asked == [["W#pl_anna", f"TX#{name}", f"RS#{name}"], ["TX#house:deposit#o-1", "RS#house:deposit#o-1"]]
+
+
+def test_a_deposit_that_was_not_opened_brings_nothing_more(store: LedgerStore, table: MemoryTable) -> None:
+    deposit = decided(WALLET, a_deposit(5))
+    put(table, items.wallet_item(deposit.wallet), items.record_item(deposit.record))
+    store.snapshot(ANNA, (DepositReversal(ref("back"), ANNA, "EUR", 5, deposit.record.reference),))
+    assert len(table.calls) == 1
 
 
 def test_facts_that_are_not_there_are_left_out(store: LedgerStore) -> None:

@@ -7,9 +7,9 @@ from countroom.ledger.rules.effects import Effect, Facts, Found, totals_with, un
 from countroom.ledger.wallet import Wallet
 
 
-def bonus_granted(wallet: Wallet, _facts: Facts, movement: BonusGranted, _now_ms: int) -> Found:
+def bonus_granted(wallet: Wallet, _facts: Facts, movement: BonusGranted, now_ms: int) -> Found:
     """Add bonus money to a wallet that may be used."""
-    if refused := unusable(wallet):
+    if refused := unusable(wallet, now_ms):
         return refused
     after = replace(wallet, bonus=wallet.bonus + movement.amount, totals=totals_with(wallet, bonus=movement.amount))
     return Effect(after, amount=movement.amount, counter="house:bonus")

@@ -20,7 +20,8 @@ class Facts:
 class Effect:
     """What a rule found: the changed wallet (its version and head still the old ones) and the record's particulars.
 
-    `resolves`: the related record is resolved by this one. `buries`: a tombstone is left in the place of the related one.
+    `resolves`: the related record is resolved by this one. `buries`: a tombstone is left in the place of the related one. `detail`:
+    what the record's note says of the outcome.
     """
 
     wallet: Wallet
@@ -29,9 +30,18 @@ class Effect:
     counter: str = ""
     resolves: bool = False
     buries: bool = False
+    detail: str = ""
 
 
-Found = Effect | Reason
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A limit of the player does not allow it; `limit` is its name."""
+
+    limit: str
+    reason: Reason = Reason.LIMIT_REACHED
+
+
+Found = Effect | Reason | Blocked
 """What a rule answers: an effect, or why there is none."""
 
 
@@ -50,11 +60,19 @@ def totals_with(
     )
 
 
-def unusable(wallet: Wallet) -> Reason | None:
-    """Say why a wallet takes no new stake, session or bonus."""
-    if wallet.status is Status.ACTIVE:
+def status_at(wallet: Wallet, now_ms: int) -> Status:
+    """Return how a wallet may be used at an instant: its status, and `excluded` while a time-out or exclusion runs."""
+    if wallet.exclusion is None or wallet.status is not Status.ACTIVE:
+        return wallet.status
+    return Status.EXCLUDED if wallet.exclusion.runs(now_ms) else Status.ACTIVE
+
+
+def unusable(wallet: Wallet, now_ms: int) -> Reason | None:
+    """Say why a wallet takes no new stake, session, deposit or bonus at an instant."""
+    status = status_at(wallet, now_ms)
+    if status is Status.ACTIVE:
         return None
-    return Reason.WALLET_EXCLUDED if wallet.status is Status.EXCLUDED else Reason.WALLET_BLOCKED
+    return Reason.WALLET_EXCLUDED if status is Status.EXCLUDED else Reason.WALLET_BLOCKED
 
 
 def target_of(wallet: Wallet, facts: Facts, reference: Reference, *kinds: Kind) -> Record | Reason:

@@ -1,10 +1,10 @@
-"""What changes a wallet but never its balances: opening, game sessions, status, limits."""
+"""What changes a wallet but never its balances: opening, game sessions, status."""
 
 from dataclasses import replace
 
 from countroom import money
-from countroom.ledger.movements import OpenWallet, Reason, SetLimit, SetStatus, StartSession, Status
-from countroom.ledger.rules import limits
+from countroom.ledger.movements import OpenWallet, Reason, SetStatus, StartSession, Status
+from countroom.ledger.rules import clock
 from countroom.ledger.rules.effects import Effect, Facts, Found, unusable
 from countroom.ledger.wallet import SESSIONS_MAX, GameSession, Wallet
 
@@ -18,15 +18,16 @@ def open_wallet(wallet: Wallet, _facts: Facts, _movement: OpenWallet, _now_ms: i
     return Effect(wallet)
 
 
-def start_session(wallet: Wallet, _facts: Facts, movement: StartSession, _now_ms: int) -> Found:
-    """Make a session the provider's current one; the oldest of too many is forgotten."""
-    if refused := unusable(wallet):
+def start_session(wallet: Wallet, _facts: Facts, movement: StartSession, now_ms: int) -> Found:
+    """Make a session the provider's current one; the oldest of too many is forgotten. Play begins with it, if none runs."""
+    if refused := unusable(wallet, now_ms):
         return refused
     before = wallet.session(movement.provider)
     previous = before.digest if before else b""
     entry = GameSession(movement.provider, movement.digest, previous, movement.expires_at_ms)
     others = tuple(kept for kept in wallet.sessions if kept.provider != movement.provider)
-    return Effect(replace(wallet, sessions=(entry, *others)[:SESSIONS_MAX]))
+    play = clock.launched(wallet, movement.interval_ms, movement.grown_on, now_ms)
+    return Effect(replace(wallet, sessions=(entry, *others)[:SESSIONS_MAX], play=play))
 
 
 def set_status(wallet: Wallet, _facts: Facts, movement: SetStatus, _now_ms: int) -> Found:
@@ -34,11 +35,3 @@ def set_status(wallet: Wallet, _facts: Facts, movement: SetStatus, _now_ms: int)
     if movement.status is Status.CLOSED and (wallet.cash or wallet.bonus or wallet.held):
         return Reason.BALANCE_REMAINS
     return Effect(replace(wallet, status=movement.status))
-
-
-def set_limit(wallet: Wallet, _facts: Facts, movement: SetLimit, now_ms: int) -> Found:
-    """Set or lower a limit at once; refuse to raise it."""
-    if not 0 < movement.period_ms <= limits.PERIOD_MS_MAX or movement.period_ms % limits.SECOND_MS:
-        return Reason.INVALID_AMOUNT
-    changed = limits.tightened(wallet.limits, movement.limit, movement.period_ms, movement.amount, now_ms)
-    return Effect(replace(wallet, limits=changed), amount=movement.amount) if changed else Reason.LIMIT_RAISE

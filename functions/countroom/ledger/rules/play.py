@@ -4,21 +4,26 @@ from dataclasses import replace
 
 from countroom.ledger.movements import Bet, Kind, LimitKind, Reason, Rollback, Win
 from countroom.ledger.records import Outcome, Record, Tombstone
-from countroom.ledger.rules import buckets, limits
-from countroom.ledger.rules.effects import Effect, Facts, Found, target_of, totals_with, unusable
+from countroom.ledger.rules import buckets, clock, limits
+from countroom.ledger.rules.effects import Blocked, Effect, Facts, Found, target_of, totals_with, unusable
 from countroom.ledger.wallet import Wallet
 
 
 def bet(wallet: Wallet, _facts: Facts, movement: Bet, now_ms: int) -> Found:
-    """Take a stake, cash first, when session, status, game, debt, limits and funds allow it, asked in this order."""
+    """Take a stake, cash first, when session, status, game, debt, clock, limits and funds allow it, asked in this order."""
     stake = movement.amount
     if refused := gate(wallet, movement, now_ms):
         return refused
     if wallet.cash < 0 or wallet.bonus < 0:
         return Reason.NEGATIVE_BALANCE
-    counted = limits.spent(wallet.limits, {LimitKind.WAGER: stake, LimitKind.LOSS: stake}, now_ms)
-    if counted is None:
-        return Reason.LIMIT_REACHED
+    if stopped := clock.refusal(wallet, now_ms):
+        return stopped
+    counted = wallet.limits
+    if counted:
+        uses = {LimitKind.STAKE: stake, LimitKind.WAGER: stake, LimitKind.LOSS: stake}
+        if limit := limits.blocking(counted, uses, now_ms):
+            return Blocked(limit.name)
+        counted = limits.counted(wallet, uses, now_ms)
     if stake > wallet.available:
         return Reason.INSUFFICIENT_FUNDS
     taken = buckets.of_stake(stake, wallet.cash)
@@ -28,17 +33,21 @@ def bet(wallet: Wallet, _facts: Facts, movement: Bet, now_ms: int) -> Found:
         bonus=wallet.bonus - taken.bonus,
         totals=totals_with(wallet, staked=stake),
         limits=counted,
+        play=clock.ticked(wallet, now_ms),
     )
     return Effect(after, amount=stake, counter=movement.reference.source)
 
 
 def gate(wallet: Wallet, movement: Bet, now_ms: int) -> Reason | None:
-    """Say why a bet is refused whatever it stakes: its session, the wallet's status, the game; asked in this order."""
-    refused = _session_refusal(wallet, movement, now_ms) or unusable(wallet) or movement.veto
+    """Say why a bet is refused whatever stands in the wallet: its session, the status, the game, its stake; asked in this order."""
+    refused = _session_refusal(wallet, movement, now_ms) or unusable(wallet, now_ms) or movement.veto
     if refused:
         return refused
     if movement.countries is not None and wallet.country not in movement.countries:
         return Reason.GAME_UNAVAILABLE
+    cap = movement.caps.get(wallet.country) if movement.caps else None
+    if cap and movement.amount > (cap.grown if clock.is_grown(wallet.play, now_ms) else cap.young):
+        return Reason.STAKE_OUT_OF_RANGE
     return None
 
 
@@ -70,7 +79,7 @@ def win(wallet: Wallet, facts: Facts, movement: Win, now_ms: int) -> Found:
         cash=wallet.cash + gained.cash,
         bonus=wallet.bonus + gained.bonus,
         totals=totals_with(wallet, won=movement.amount),
-        limits=limits.given_back(wallet.limits, {LimitKind.LOSS: movement.amount}, now_ms, now_ms),
+        limits=limits.counted(wallet, {LimitKind.LOSS: -movement.amount}, now_ms),
     )
     return Effect(after, amount=movement.amount, counter=movement.reference.source)
 
@@ -97,9 +106,9 @@ def _taken_back(wallet: Wallet, entry: Record, now_ms: int) -> Wallet:
     """Undo a bet or win exactly as it was booked; taking back a win may leave a debt."""
     if entry.kind is Kind.BET:
         used = {LimitKind.WAGER: entry.amount, LimitKind.LOSS: entry.amount}
-        counted = limits.given_back(wallet.limits, used, entry.at_ms, now_ms)
+        counted = limits.given_back(wallet, used, entry.version, now_ms)
         totals = totals_with(wallet, staked=-entry.amount)
     else:
-        counted = limits.forced(wallet.limits, {LimitKind.LOSS: entry.amount}, now_ms)
+        counted = limits.counted(wallet, {LimitKind.LOSS: entry.amount}, now_ms)
         totals = totals_with(wallet, won=-entry.amount)
     return replace(wallet, cash=wallet.cash - entry.cash, bonus=wallet.bonus - entry.bonus, totals=totals, limits=counted)
