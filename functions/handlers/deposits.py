@@ -15,16 +15,18 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from countroom.cashier import terms
 from countroom.cashier.desk import Ask, DepositDesk
-from countroom.cashier.gates import Declined, DeclineReason
+from countroom.cashier.gates import Declined, DeclineReason, LevelsOf
 from countroom.cashier.gateways.openers.dialect import GatewayUnavailable, PaymentNotOpened, PaymentRefused, ReturnUrlMissing
 from countroom.cashier.opening import NoSuchDeposit, NotPayable, PaymentOpening
 from countroom.cashier.store import PAGE_MAX, CashierStore, InvalidCursor, StoreUnavailable
 from countroom.cashier.views import choice_view, deposit_view
 from countroom.clock import system_clock
 from countroom.ledger.book import Book
+from countroom.ledger.movements import LimitKind, Period
+from countroom.ledger.safeguards import limit_name
 from countroom.ledger.store import LedgerStore
 from countroom.urls import is_safe_url
-from handlers.parts import bearer, idempotent
+from handlers.parts import bearer, idempotent, standing
 from handlers.parts.tills import Tills
 from runtime import aws, http, settings, telemetry
 from runtime.problems import Code, FieldError, Problem
@@ -42,15 +44,21 @@ CODES: Final[Mapping[DeclineReason, Code]] = {
     DeclineReason.INVALID_REQUEST: Code.INVALID_REQUEST,
     DeclineReason.KEY_MISSING: Code.IDEMPOTENCY_KEY_MISSING,
     DeclineReason.KEY_REUSED: Code.IDEMPOTENCY_KEY_REUSED,
-    DeclineReason.IN_PROGRESS: Code.REQUEST_IN_PROGRESS,
     DeclineReason.NO_WALLET: Code.FORBIDDEN,
     DeclineReason.WRONG_CURRENCY: Code.WRONG_CURRENCY,
     DeclineReason.WALLET_BLOCKED: Code.WALLET_BLOCKED,
     DeclineReason.WALLET_EXCLUDED: Code.WALLET_EXCLUDED,
+    DeclineReason.NOT_VERIFIED: Code.VERIFICATION_REQUIRED,
     DeclineReason.METHOD_NOT_ALLOWED: Code.PAYMENT_METHOD_NOT_ALLOWED,
     DeclineReason.LIMIT_REACHED: Code.LIMIT_REACHED,
 }
 """How the player API calls what the desk declines."""
+
+LIMIT_TEXT: Final[Mapping[str, str]] = {
+    limit_name(LimitKind.DEPOSIT, period): f"Your deposit limit for {words} leaves no room for this amount."
+    for period, words in ((Period.DAY, "24 hours"), (Period.WEEK, "7 days"), (Period.MONTH, "a month"))
+}
+"""What a player is told of the limit that a deposit would pass, by the limit's name in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Settings(bearer.BearerSettings):
 
     cashier_table: str
     ledger_table: str
+    players_table: str
     circuits_table: str
     payment_urls: dict[str, str]
     payment_secrets: dict[str, str]
@@ -158,6 +167,7 @@ class DepositPage(BaseModel):
 app = http.create_app(
     {
         **bearer.PROBLEMS,
+        **standing.PROBLEMS,
         StoreUnavailable: Code.TEMPORARILY_UNAVAILABLE,
         NoSuchDeposit: Code.NOT_FOUND,
         NotPayable: Code.DEPOSIT_NOT_PAYABLE,
@@ -199,13 +209,18 @@ def _tills() -> Tills:
 
 
 @cache
+def _levels_of() -> LevelsOf:
+    return standing.level_of(aws.client("dynamodb"), _settings().players_table)
+
+
+@cache
 def _desk() -> DepositDesk:
-    return DepositDesk(_store(), _book().wallet, system_clock, reachable=_tills().reachable)
+    return DepositDesk(_store(), _book(), _levels_of(), system_clock, reachable=_tills().reachable)
 
 
 @cache
 def _opening() -> PaymentOpening:
-    return PaymentOpening(_store(), _book().wallet, system_clock, _tills().of, _tills().reachable)
+    return PaymentOpening(_store(), _book().wallet, _levels_of(), system_clock, _tills().of, _tills().reachable)
 
 
 door = bearer.Door(_settings)
@@ -291,7 +306,8 @@ def open_payment(deposit_id: str, player_id: Player, body: PaymentBody | None = 
 
 
 def _problem(declined: Declined) -> Problem:
-    return Problem(CODES[declined.reason], errors=tuple(FieldError(fault.field, fault.message) for fault in declined.faults))
+    errors = tuple(FieldError(fault.field, fault.message) for fault in declined.faults)
+    return Problem(CODES[declined.reason], LIMIT_TEXT.get(declined.limit, ""), errors=errors)
 
 
 handler = http.entrance(app)

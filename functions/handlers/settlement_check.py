@@ -17,6 +17,8 @@ from countroom.cashier.settlement import Difference
 from countroom.cashier.settlement_shelf import Shelf
 from countroom.cashier.store import CashierStore
 from countroom.clock import system_clock
+from countroom.ledger.book import Book
+from countroom.ledger.store import LedgerStore
 from runtime import aws, settings, telemetry
 
 READ_TIMEOUT_S: Final = 10.0
@@ -48,6 +50,7 @@ class Settings:
     """Environment of this function."""
 
     cashier_table: str
+    ledger_table: str
     settlement_bucket: str
 
 
@@ -57,6 +60,12 @@ class Order:
 
     gateway: str
     day: date
+
+
+@cache
+def _book() -> Book:
+    # One try a request: the ledger repeats by itself, knowing what a lost answer means.
+    return Book(LedgerStore(aws.client("dynamodb", max_attempts=1), settings.load(Settings).ledger_table), system_clock)
 
 
 @cache
@@ -158,7 +167,7 @@ def _look_for_files(reconciler: Reconciler, gateway: str) -> None:
 
 
 def _look_for_overdue(store: CashierStore, reconciler: Reconciler, gateway: str) -> None:
-    found = overdue.look(store, gateway, system_clock(), reconciler.check_time)
+    found = overdue.look(store, _book(), gateway, system_clock(), reconciler.check_time)
     telemetry.count("DepositsPendingTooLong", len(found.waiting), dimensions={"gateway": gateway})
     telemetry.count("DepositsExpired", len(found.expired), dimensions={"gateway": gateway})
     for deposit_id in found.waiting[:SHOWN_MAX]:

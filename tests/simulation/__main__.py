@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "functions"))
 from rich.console import Console
 from rich.markup import escape
 
+from tests.simulation import races
 from tests.simulation.report import Bar, cases, matrix, summary, wide
 from tests.simulation.run import Failure, Part, Seed, simulate
 from tests.simulation.shrink import Shrinker, trace
@@ -22,6 +23,9 @@ from tests.simulation.worker_trace import shortest, traced
 
 WITHDRAWAL_STEPS: Final = 4
 """One step in so many is made with withdrawals, after the others."""
+
+RACE_STEPS: Final = 10_000
+"""For so many steps there is one race against a limit."""
 
 COVERED_FROM: Final = 100_000
 """Steps from which on every cell of the matrix must have been met."""
@@ -87,9 +91,11 @@ def main() -> int:
     for cell, fault in missing:
         console.print(f"not covered: {cell}, {fault}", highlight=False)
     if seed.episode is None:
+        raced = races.several(seed.run, max(1, options.steps // RACE_STEPS))
+        console.print(*races.shown(raced), highlight=False, soft_wrap=True)
         withdrawals = simulate_withdrawals(seed.run, options.steps // WITHDRAWAL_STEPS)
         console.print(*withdrawals_shown(withdrawals), highlight=False, soft_wrap=True)
-        return 1 if missing or withdrawals.failure else 0
+        return 1 if missing or withdrawals.failure or raced.failure else 0
     return 1 if missing else 0
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from countroom.ledger.movements import Kind, Reason, Status
 from countroom.ledger.records import Outcome
+from tests.simulation.safety import Guard, status_at
 
 TOTALS: Final = ("deposited", "withdrawn", "staked", "won", "adjusted", "bonus")
 
@@ -14,6 +15,7 @@ class Verdict:
     """What a movement has to come to, as changes."""
 
     reason: Reason | None = None
+    limit: str = ""
     cash: int = 0
     bonus: int = 0
     held: int = 0
@@ -33,7 +35,8 @@ class Account:
     held: int = 0
     status: Status = Status.ACTIVE
     sessions: list[tuple[str, bytes, bytes, int]] = field(default_factory=list)
-    limits: list[list[Any]] = field(default_factory=list)
+    guard: Guard = field(default_factory=Guard)
+    version: int = 0
     totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOTALS, 0))
 
 
@@ -46,10 +49,17 @@ class Seen:
     verdict: Verdict = field(default_factory=Verdict)
     round: str = ""
     at_ms: int = 0
+    version: int = 0
+    related: str = ""
+
+    @property
+    def figures(self) -> tuple[int, int, int]:
+        """Version, instant and amount, by which limits tell what they have counted."""
+        return self.version, self.at_ms, self.verdict.amount
 
 
-def no(reason: Reason) -> Verdict:
-    return Verdict(reason, outcome=Outcome.REFUSED)
+def no(reason: Reason, limit: str = "") -> Verdict:
+    return Verdict(reason, limit, outcome=Outcome.REFUSED)
 
 
 TOTAL_OF: Final = {
@@ -66,17 +76,11 @@ TOTAL_OF: Final = {
 }
 
 
-def roll(entry: list[Any], now_ms: int) -> None:
-    _, period, _, _, since = entry
-    if now_ms >= since + period:
-        entry[3] = 0
-        entry[4] = since + (now_ms - since) // period * period
-
-
-def unusable(account: Account) -> Verdict | None:
-    if account.status is Status.ACTIVE:
+def unusable(account: Account, now_ms: int) -> Verdict | None:
+    status = status_at(account.status, account.guard, now_ms)
+    if status is Status.ACTIVE:
         return None
-    return no(Reason.WALLET_EXCLUDED if account.status is Status.EXCLUDED else Reason.WALLET_BLOCKED)
+    return no(Reason.WALLET_EXCLUDED if status is Status.EXCLUDED else Reason.WALLET_BLOCKED)
 
 
 def session_of(account: Account, movement: Any, now_ms: int) -> Verdict | None:

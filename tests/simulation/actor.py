@@ -22,6 +22,7 @@ from tests.simulation.witness import Author
 
 _EVERYTHING: Final = Filter(kinds=frozenset(Kind))
 _PAGES_MAX: Final = 500
+_TWINS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +109,6 @@ class Actor:
         if storm:
             return self.rng.choice((Fault.ERROR, Fault.ERROR_LANDED)) if cell.site in WRITES else Fault.ERROR
         if self.request.lost_always and cell.site in WRITES:
-            return Fault.LOST_ALWAYS
+            # A twin under way, among so many lost answers: what is unknown by then must stay so.
+            return Fault.IN_PROGRESS if self.rng.random() < _TWINS else Fault.LOST_ALWAYS
         return draw(self.rng, cell)

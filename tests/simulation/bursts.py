@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from tests.simulation import cashier, play
+from tests.simulation import cashier, play, protection
 from tests.simulation.draft import Draft
 from tests.simulation.requests import Verb
 
@@ -36,4 +36,8 @@ BURSTS: Final[tuple[tuple[Burst, int], ...]] = (
     (play.batches, 7),
     (reads, 9),
     (cashier.registrations, 1),
+    (protection.openings, 4),
+    (protection.rationed, 2),
+    (protection.away, 1),
+    (protection.checks, 1),
 )

@@ -14,19 +14,17 @@ from countroom.ledger.movements import (
     DepositReturned,
     DepositReversal,
     Hold,
-    LimitKind,
     Movement,
     OpenWallet,
     PayoutReturned,
     Release,
-    SetLimit,
     SetStatus,
     Status,
 )
-from tests.simulation import rooms
+from tests.simulation import protection, rooms
 from tests.simulation.draft import GAME, GATEWAY, HOUSE, Draft
 from tests.simulation.play import session, stake
-from tests.simulation.requests import DAY, SECOND, Verb
+from tests.simulation.requests import SECOND, Verb
 
 
 def opening(draft: Draft) -> None:
@@ -149,9 +147,7 @@ def staff(draft: Draft) -> None:
             draft.post(stake(draft, player_id), 60_000)
             draft.post(SetStatus(draft.name(HOUSE, "s"), player_id, Status.ACTIVE), rng.choice((30_000, SECOND)))
         case 2:
-            kind = rng.choice((LimitKind.DEPOSIT, LimitKind.WAGER, LimitKind.LOSS))
-            period_ms = rng.choice((DAY // 1000, 7 * DAY // 1000, 30 * DAY // 1000))
-            draft.post(SetLimit(draft.name(HOUSE, "l"), player_id, code, draft.amount(90), kind, period_ms))
+            protection.limits(draft, player_id)
         case 3:
             amount = rng.choice((-1, 10**38, 0))
             draft.post(Deposit(draft.name(GATEWAY, "odd"), player_id, code, amount), note="impossible amount")

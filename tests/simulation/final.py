@@ -62,7 +62,15 @@ def _markers(model: Model, names: dict[str, Record]) -> None:
             require(fits, "a record resolves without its marker", name)
 
 
-_RESOLVING = {Kind.ROLLBACK, Kind.CAPTURE, Kind.RELEASE, Kind.PAYOUT_RETURNED, Kind.DEPOSIT_REVERSAL, Kind.DEPOSIT_RETURNED}
+_RESOLVING = {
+    Kind.DEPOSIT_ABANDONED,
+    Kind.ROLLBACK,
+    Kind.CAPTURE,
+    Kind.RELEASE,
+    Kind.PAYOUT_RETURNED,
+    Kind.DEPOSIT_REVERSAL,
+    Kind.DEPOSIT_RETURNED,
+}
 
 
 def _holds(wallets: dict[str, Wallet], names: dict[str, Record], resolved: set[str]) -> None:

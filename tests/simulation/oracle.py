@@ -9,11 +9,22 @@ from typing import Any, Final
 
 from countroom.ledger.movements import Kind, LimitKind, Movement, Reason, Status
 from countroom.ledger.records import Outcome
-from tests.simulation.accounts import TOTAL_OF, Account, Seen, Verdict, no, roll, session_of, unusable
+from tests.simulation.accounts import TOTAL_OF, Account, Seen, Verdict, no, session_of, unusable
+from tests.simulation.safety import status_at
 
 MAX: Final = 10**21
 _MUST_BE_SOME: Final = frozenset(
-    {"deposit", "deposit_reversal", "deposit_returned", "hold", "bonus_granted", "bonus_converted", "bonus_forfeited", "adjustment"}
+    {
+        "deposit_opened",
+        "deposit",
+        "deposit_reversal",
+        "deposit_returned",
+        "hold",
+        "bonus_granted",
+        "bonus_converted",
+        "bonus_forfeited",
+        "adjustment",
+    }
 )
 WRITTEN_DOWN: Final = frozenset(
     {
@@ -28,6 +39,10 @@ WRITTEN_DOWN: Final = frozenset(
         "stake_out_of_range",
         "limit_reached",
         "limit_raise",
+        "nothing_pending",
+        "too_early",
+        "exclusion_runs",
+        "reality_check_due",
         "balance_remains",
     }
 )
@@ -68,10 +83,12 @@ class Oracle:
         """Make a verdict true."""
         if movement.kind is Kind.OPEN:
             self.accounts[movement.player_id] = Account(movement.money[0])
-        name = movement.reference.text
+        name, account = movement.reference.text, self.accounts[movement.player_id]
         if verdict.outcome is Outcome.APPLIED:
-            self._change(self.accounts[movement.player_id], movement, verdict, now_ms)
-        self.seen[name] = Seen(movement.player_id, movement.kind, verdict, movement.round_id, now_ms)
+            self._change(account, movement, verdict, now_ms)
+        account.version += 1
+        about = movement.related.text if movement.related else ""
+        self.seen[name] = Seen(movement.player_id, movement.kind, verdict, movement.round_id, now_ms, account.version, about)
         if movement.related and verdict.resolves:
             self.resolved.add(movement.related.text)
         if movement.related and verdict.buries:
@@ -95,61 +112,83 @@ class Oracle:
             before = next((entry[1] for entry in account.sessions if entry[0] == movement.provider), b"")
             rest = [entry for entry in account.sessions if entry[0] != movement.provider]
             account.sessions = [(movement.provider, movement.digest, before, movement.expires_at_ms), *rest][:4]
-        if movement.kind is Kind.LIMIT:
-            mine = next((entry for entry in account.limits if entry[:2] == [movement.limit, movement.period_ms]), None)
-            if mine is None:
-                account.limits.append([movement.limit, movement.period_ms, movement.amount, 0, now_ms])
-            else:
-                mine[2] = movement.amount
+        account.guard.change(movement, account.version, account.totals, now_ms)
 
     def _count(self, account: Account, movement: Any, verdict: Verdict, now_ms: int) -> None:
-        """Count limits: [kind, period, cap, used, since]."""
-        uses: dict[LimitKind, int] = {}
-        back_to: int | None = None
-        if movement.kind is Kind.DEPOSIT:
-            uses = {LimitKind.DEPOSIT: verdict.amount}
-        elif movement.kind is Kind.BET:
-            uses = {LimitKind.WAGER: verdict.amount, LimitKind.LOSS: verdict.amount}
-        elif movement.kind is Kind.WIN:
-            uses, back_to = {LimitKind.LOSS: -verdict.amount}, now_ms
-        elif movement.kind is Kind.ROLLBACK:
-            target = self.seen[movement.target.text]
-            if target.kind is Kind.BET:
-                uses, back_to = {LimitKind.WAGER: -verdict.amount, LimitKind.LOSS: -verdict.amount}, target.at_ms
-            else:
-                uses = {LimitKind.LOSS: verdict.amount}
-        else:
-            return
-        for entry in account.limits:
-            roll(entry, now_ms)
-            if back_to is None:
-                entry[3] += uses.get(entry[0], 0)
-            elif back_to >= entry[4]:
-                entry[3] = max(0, entry[3] + uses.get(entry[0], 0))
+        """Count what a movement uses of the limits, or give back what another one used."""
+        guard, version, amount = account.guard, account.version, verdict.amount
+        match movement.kind:
+            case Kind.DEPOSIT_OPENED | Kind.DEPOSIT_RETURNED:
+                guard.use({LimitKind.DEPOSIT: amount}, version, now_ms)
+            case Kind.DEPOSIT_ABANDONED:
+                guard.use({LimitKind.DEPOSIT: -amount}, version, now_ms, of=self.seen[movement.opened.text].version)
+            case Kind.DEPOSIT if verdict.resolves:
+                guard.credit(amount, self.seen[movement.opened.text].figures, version, now_ms)
+            case Kind.DEPOSIT:
+                guard.use({LimitKind.DEPOSIT: amount}, version, now_ms)
+            case Kind.DEPOSIT_REVERSAL:
+                self._take_back(account, movement, now_ms)
+            case Kind.BET:
+                guard.clock.begin(account.totals, now_ms)
+                guard.clock.last = max(guard.clock.last, now_ms)
+                guard.use({LimitKind.WAGER: amount, LimitKind.LOSS: amount}, version, now_ms)
+            case Kind.WIN:
+                guard.use({LimitKind.LOSS: -amount}, version, now_ms)
+            case Kind.ROLLBACK:
+                target = self.seen[movement.target.text]
+                if target.kind is Kind.BET:
+                    guard.use({LimitKind.WAGER: -amount, LimitKind.LOSS: -amount}, version, now_ms, of=target.version)
+                else:
+                    guard.use({LimitKind.LOSS: amount}, version, now_ms)
 
-    def _session(self, account: Account, _movement: Any, _now_ms: int) -> Verdict:
-        return unusable(account) or Verdict()
+    def _take_back(self, account: Account, movement: Any, now_ms: int) -> None:
+        target = self.seen[movement.deposit.text]
+        earlier = movement.earlier
+        if earlier is None:
+            earlier = target.verdict.amount if movement.deposit.text in self.resolved else 0
+        opening = self.seen[target.related] if target.kind is Kind.DEPOSIT and target.verdict.resolves else None
+        figures = opening.figures if opening else None
+        account.guard.take_back(movement.amount, earlier, target.figures, figures, account.version, now_ms)
+
+    def _protection(self, account: Account, movement: Any, now_ms: int) -> Verdict:
+        refused = account.guard.refuses(movement, now_ms)
+        return no(refused) if refused else Verdict(amount=movement.money[1])
+
+    _limit = _raise_withdrawn = _raise_confirmed = _exclusion = _reality_check = _check_interval = _protection
+
+    def _reopening(self, account: Account, movement: Any, now_ms: int) -> Verdict:
+        refused = account.guard.refuses(movement, now_ms)
+        asked = account.guard.away is not None and account.guard.away[3]
+        return no(refused) if refused else Verdict(outcome=Outcome.NO_EFFECT if asked else Outcome.APPLIED)
+
+    def _deposit_opened(self, account: Account, movement: Any, now_ms: int) -> Verdict:
+        if refused := unusable(account, now_ms):
+            return refused
+        limit = account.guard.stops({LimitKind.DEPOSIT: movement.amount}, now_ms)
+        return no(Reason.LIMIT_REACHED, limit) if limit else Verdict(amount=movement.amount)
+
+    def _deposit_abandoned(self, _account: Account, movement: Any, _now_ms: int) -> Verdict:
+        found = self._open(movement, movement.opened.text, Kind.DEPOSIT_OPENED)
+        return no(found) if isinstance(found, Reason) else Verdict(amount=found, resolves=True)
+
+    def _session(self, account: Account, _movement: Any, now_ms: int) -> Verdict:
+        return unusable(account, now_ms) or Verdict()
 
     def _status(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
         kept = any((account.cash, account.bonus, account.held))
         return no(Reason.BALANCE_REMAINS) if kept and movement.status is Status.CLOSED else Verdict()
 
-    def _limit(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
-        mine = [entry for entry in account.limits if entry[:2] == [movement.limit, movement.period_ms]]
-        raised = mine and movement.amount > mine[0][2]
-        return no(Reason.LIMIT_RAISE) if raised or (not mine and len(account.limits) == 9) else Verdict()
-
     def _bet(self, account: Account, movement: Any, now_ms: int) -> Verdict:
         stake = movement.amount
-        refused = session_of(account, movement, now_ms) or unusable(account)
+        refused = session_of(account, movement, now_ms) or unusable(account, now_ms)
         if refused or movement.veto:
             return refused or no(movement.veto)
         if min(account.cash, account.bonus) < 0:
             return no(Reason.NEGATIVE_BALANCE)
-        for kind, period, cap, used, since in account.limits:
-            current = used if now_ms < since + period else 0
-            if stake and kind in {LimitKind.WAGER, LimitKind.LOSS} and current + stake > cap:
-                return no(Reason.LIMIT_REACHED)
+        if tired := account.guard.tired(now_ms):
+            return no(*tired)
+        if limit := account.guard.stops(dict.fromkeys((LimitKind.STAKE, LimitKind.WAGER, LimitKind.LOSS), stake), now_ms):
+            return no(Reason.LIMIT_REACHED, limit)
         if stake > account.cash + account.bonus:
             return no(Reason.INSUFFICIENT_FUNDS)
         cash = min(account.cash, stake)
@@ -190,7 +229,13 @@ class Oracle:
         return Verdict(cash=-done.cash, bonus=-done.bonus, amount=done.amount, resolves=True)
 
     def _deposit(self, _account: Account, movement: Any, _now_ms: int) -> Verdict:
-        return Verdict(cash=movement.amount)
+        if movement.opened is None:
+            return Verdict(cash=movement.amount)
+        opening = self._target(movement, movement.opened.text, Kind.DEPOSIT_OPENED)
+        if isinstance(opening, Reason):
+            return no(opening)
+        counted = opening.verdict.outcome is Outcome.APPLIED and movement.opened.text not in self.resolved
+        return Verdict(cash=movement.amount, resolves=counted)
 
     def _deposit_reversal(self, _account: Account, movement: Any, _now_ms: int) -> Verdict:
         name = movement.deposit.text
@@ -207,8 +252,8 @@ class Oracle:
             return no(found)
         return Verdict(cash=movement.amount, resolves=True) if movement.amount <= found else no(Reason.REFERENCE_MISMATCH)
 
-    def _hold(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
-        if account.status in {Status.BLOCKED, Status.CLOSED}:
+    def _hold(self, account: Account, movement: Any, now_ms: int) -> Verdict:
+        if status_at(account.status, account.guard, now_ms) in {Status.BLOCKED, Status.CLOSED}:
             return no(Reason.WALLET_BLOCKED)
         if min(account.cash, account.bonus) < 0:
             return no(Reason.NEGATIVE_BALANCE)
@@ -228,8 +273,8 @@ class Oracle:
         found = self._open(movement, movement.capture.text, Kind.CAPTURE)
         return no(found) if isinstance(found, Reason) else Verdict(cash=found, amount=found, resolves=True)
 
-    def _bonus_granted(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
-        return unusable(account) or Verdict(bonus=movement.amount)
+    def _bonus_granted(self, account: Account, movement: Any, now_ms: int) -> Verdict:
+        return unusable(account, now_ms) or Verdict(bonus=movement.amount)
 
     def _bonus_converted(self, account: Account, movement: Any, _now_ms: int) -> Verdict:
         enough = movement.amount <= account.bonus

@@ -52,13 +52,17 @@ class Message:
 
 @dataclass(slots=True)
 class Said:
-    """All of it. `late` are the deposits that are written only after the queue was worked off once."""
+    """All of it. `late` are the deposits that are written only after the queue was worked off once.
+
+    `due` is what a player must have in the wallet in the end, `used` what must be used of the deposit limit then.
+    """
 
     deposits: list[Deposit] = field(default_factory=list)
     late: list[Deposit] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     ends: dict[str, tuple[DepositStatus, int]] = field(default_factory=dict)
     due: Counter[str] = field(default_factory=Counter)
+    used: Counter[str] = field(default_factory=Counter)
 
 
 def drawn(rng: Random) -> Said:
@@ -82,9 +86,11 @@ def drawn(rng: Random) -> Said:
 def _deposit(rng: Random, said: Said, deposit_id: str) -> list[PaymentEvent]:
     """Open a deposit; give what is said of it."""
     player_id, amount = rng.choice(PLAYERS), rng.randint(1, 90) * EUR
-    opened = open_deposit(deposit_id, player_id, GATEWAY, "EUR", amount, NOW_MS)
+    counted = rng.random() < 0.7
+    opened = open_deposit(deposit_id, player_id, GATEWAY, "EUR", amount, NOW_MS, counted=counted)
     (said.late if rng.random() < 0.1 else said.deposits).append(opened)
     outcomes, status, times = rng.choice(LIVES)
+    said.used[player_id] += max(0, times) * amount
     payment = Payment(f"pay_{deposit_id[-1]}", amount, "EUR")
     events = [PaymentEvent(outcome, deposit_id, payment, NOW_MS) for outcome in outcomes]
     if _O.SUCCEEDED in outcomes:  # then an event may leave the deposit's name out, and the deposit may be paid again
@@ -93,6 +99,7 @@ def _deposit(rng: Random, said: Said, deposit_id: str) -> list[PaymentEvent]:
             second = replace(payment, payment_id=f"{payment.payment_id}_again")
             events.append(PaymentEvent(_O.SUCCEEDED, deposit_id, second, NOW_MS))
             times += 1
+            said.used[player_id] += amount
     said.ends[deposit_id] = (status, times * amount)
     said.due[player_id] += times * amount
     return events

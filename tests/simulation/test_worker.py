@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from countroom.cashier import apply_event, life, store
+from countroom.cashier import apply_event, life, store, uses
 from countroom.cashier.apply_event import EventApplier, Outcome
 from countroom.cashier.store import CashierStore
 from tests.simulation.baton import Pool
@@ -107,6 +107,28 @@ def _deposit_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EventApplier, "_commit", commit)
 
 
+def _nothing_is_given_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(uses, "move", lambda store, _book, before, after: store.save(before, after))
+
+
+def _given_back_first(patch: pytest.MonkeyPatch) -> None:
+    original = uses.move
+
+    def move(store: Any, book: Any, before: Any, after: Any) -> bool:
+        class Apart:
+            moving = staticmethod(lambda *_: [])
+            save = store.save
+
+        moved = original(Apart(), book, before, after)  # type: ignore[arg-type] # a store that sends nothing along
+        return moved and (not uses.has_ended(after) or store.save(before, after))
+
+    patch.setattr(uses, "move", move)
+
+
+def _the_opening_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(uses, "opened", lambda *_: None)
+
+
 def _other_amount_at_each_try(patch: pytest.MonkeyPatch) -> None:
     original = life._booked
 
@@ -184,6 +206,9 @@ BROKEN = {
     "what waits does not follow": _one_step_an_event,
     "the money and then the deposit, in two writes": _money_first,
     "the deposit and then the money, in two writes": _deposit_first,
+    "an end without money gives nothing back": _nothing_is_given_back,
+    "what is given back and then the deposit, in two writes": _given_back_first,
+    "a payment forgets its opening": _the_opening_is_forgotten,
     "a nano too much": _other_amount_at_each_try,
     "the money has another name at each try": _credit_before_dedupe,
     "the deposit's version is not looked at": _no_version,

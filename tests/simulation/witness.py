@@ -5,18 +5,19 @@ once; I8 versions are contiguous and the chain is unbroken. I4 (answers agree wi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Final, NoReturn
 
 from countroom.ledger import items
 from countroom.ledger.movements import Kind, Movement, Reason
 from countroom.ledger.records import Balances, Outcome, Record, Resolution, Tombstone
-from countroom.ledger.wallet import Wallet
+from countroom.ledger.wallet import Limit, Wallet
 from tests.simulation.accounts import Verdict
 from tests.simulation.dynamodb import Write
 from tests.simulation.expressions import Scope, condition
 from tests.simulation.oracle import Oracle
 from tests.simulation.rooms import LEDGER, ROOMS
+from tests.simulation.safety import Cap, Clock
 
 _FORCED: Final = frozenset({Kind.ROLLBACK, Kind.DEPOSIT_REVERSAL, Kind.ADJUSTMENT})
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -184,8 +185,12 @@ class Witness:
         require(ours == theirs, "the wallet is not what its records make it", f"{ours} {theirs}")
         sessions = [(one.provider, one.digest, one.previous, one.expires_at_ms) for one in after.sessions]
         require(sessions == account.sessions, "the sessions are not what the records make them", after.player_id)
-        limits = [[one.kind, one.period_ms, one.cap, one.used, one.since_ms] for one in after.limits]
-        require(limits == account.limits, "the limits are not what the records make them", f"{limits} {account.limits}")
+        limits = [_cap(one) for one in after.limits]
+        require(limits == account.guard.caps, "the limits are not what the records make them", f"{limits} {account.guard.caps}")
+        away = [*astuple(after.exclusion)] if after.exclusion else None
+        require(away == account.guard.away, "the exclusion is not what the records make it", f"{away} {account.guard.away}")
+        clock = Clock(*after.play)
+        require(clock == account.guard.clock, "the clock is not what the records make it", f"{clock} {account.guard.clock}")
 
     def _companions(self, author: Author, records: Sequence[Record], rows: Sequence[Write]) -> None:
         """Another room's rows move with the money or not at all."""
@@ -242,6 +247,11 @@ class Witness:
             require(guards, "the wallet is not guarded by its version", put["ConditionExpression"])
 
 
+def _cap(limit: Limit) -> Cap:
+    waits = (limit.pending.cap, limit.pending.at_ms, limit.pending.confirm) if limit.pending else None
+    return Cap(limit.kind, limit.period, limit.cap, limit.anchor_ms, limit.after, limit.index, limit.used, waits)
+
+
 def _at(item: Mapping[str, Any], version: int) -> Mapping[str, Any]:
     return {**item, items.WALLET_VERSION: {"N": str(version)}}
 
@@ -258,8 +268,8 @@ def _no_debt(record: Record) -> None:
 def _compare(record: Record, verdict: Verdict, movement: Movement) -> None:
     name = record.reference.text
     require(record.fingerprint == movement.fingerprint, "a record is not of the movement that was asked", name)
-    said = (record.outcome, record.reason)
-    meant = (verdict.outcome, verdict.reason)
+    said = (record.outcome, record.reason, record.limit)
+    meant = (verdict.outcome, verdict.reason, verdict.limit)
     require(said == meant, "a record is not what its moment demands", f"{name}: {said}, and it should be {meant}")
     if record.outcome is Outcome.REFUSED:
         require(record.cash == record.bonus == record.held == 0, "a refusal moved money", name)

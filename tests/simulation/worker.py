@@ -18,6 +18,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
+from countroom.cashier import uses
 from countroom.cashier.apply_event import EventApplier, NotApplied
 from countroom.cashier.deposits import Deposit
 from countroom.cashier.gateways.dialect import MalformedEvent, PartlyMalformed, PaymentEvent
@@ -25,7 +26,8 @@ from countroom.cashier.idempotency import Answer, Claim
 from countroom.cashier.inbox import Received, to_message
 from countroom.cashier.store import CashierStore, StoreUnavailable
 from countroom.ledger.book import Book, OutcomeUnknown, Pacing
-from countroom.ledger.movements import OpenWallet
+from countroom.ledger.movements import LimitKind, OpenWallet, Period, Reference
+from countroom.ledger.safeguards import SetLimit
 from countroom.ledger.store import LedgerStore
 from tests.simulation import counting, errors
 from tests.simulation.baton import Finished, Killed, Pool, Thread
@@ -34,7 +36,7 @@ from tests.simulation.dynamodb import Model, Schema, Write
 from tests.simulation.expressions import Item
 from tests.simulation.faults import TRIED_AGAIN, Cell, Fault, Site, draw
 from tests.simulation.network import Call, Client, Network
-from tests.simulation.payments import GATEWAY, NOW_MS, PLAYERS, Message, drawn
+from tests.simulation.payments import EUR, GATEWAY, NOW_MS, PLAYERS, Message, drawn
 from tests.simulation.rooms import LEDGER
 from tests.simulation.witness import Violation, fail, require
 from tests.simulation.worker_sites import site_of
@@ -44,6 +46,7 @@ RECEIVES_MAX: Final = 5
 ROUNDS_CALM_FROM: Final = 3
 """How often the queue is worked off under faults; the dead letters of the last of these rounds meet a calm world."""
 _CALLS_MAX: Final = 20_000
+_CAP: Final = 10_000 * EUR
 _SCHEMAS: Final = {LEDGER: Schema(("pk",), {"history": ("p", "n")}), CASHIER: Schema(("pk", "sk"))}
 _HELD_AT: Final = (None,) * 3 + (Site.WORKER_KEEP,) * 3 + (Site.WORKER_BOOK, Site.WORKER_SAVE, Site.WORKER_FACTS, Site.WORKER_EARLY)
 """Where a worker is held up while the others run. An early event is kept seldom, and what may happen around it is narrow."""
@@ -132,12 +135,18 @@ class Episode:
         return [Message(one.number, one.events, one.unreadable) for one in self._said.messages]
 
     def _open(self, deposits: Sequence[Deposit]) -> None:
-        """Open wallets and deposits, in a calm world."""
+        """Open wallets, each with a deposit limit, and deposits, in a calm world: those that count as the desk does."""
         store, book = self._rooms(lambda call: taken(self._network.deliver(call)))
         for player_id in PLAYERS:
             book.post(OpenWallet.of(player_id, "EUR", "MT"))
+            name = Reference("house:limit", player_id)
+            book.post(SetLimit(name, player_id, "EUR", _CAP, LimitKind.DEPOSIT, Period.DAY))
         for deposit in deposits:
-            store.create(deposit, Claim("x", deposit.deposit_id, b""), Answer(201, ""))
+            claim, answer = Claim("x", deposit.deposit_id, b""), Answer(201, "")
+            if deposit.counted:
+                book.post(uses.opening(deposit), companions=store.opening(deposit, claim, answer))
+            else:
+                store.create(deposit, claim, answer)
 
     def _rooms(self, stop: Callable[[Call], Any]) -> tuple[CashierStore, Book]:
         client = Client(stop)
@@ -248,6 +257,8 @@ class Episode:
         )
         store, book = self._rooms(lambda call: taken(self._network.deliver(call)))
         counting.require_ends(self._said, store, book)
+        if not self._restored:
+            counting.require_used(self._said, book)
         counting.require_agreement(self._model)
         counting.require_clean_audit(self._model)
         self.figures.counts["invariant checks"] += len(self._said.ends) + len(PLAYERS) + 3
@@ -256,8 +267,9 @@ class Episode:
         """Hold deposits against records, at every instant; after a restore only in the end."""
         self.figures.counts["commits"] += 1
         if not self._restored and any(not write.key[0].startswith("EARLY#") for write in writes):
-            self.figures.counts["invariant checks"] += 1
+            self.figures.counts["invariant checks"] += 2
             counting.require_agreement(self._model)
+            counting.require_given_back(self._model)
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:

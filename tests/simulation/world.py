@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from countroom.ledger.book import BatchPosted, OutcomeUnknown, Posted, Refused
 from countroom.ledger.chain import IndexBehind
+from countroom.ledger.records import Record
 from countroom.ledger.store import StoreBusy
 from tests.simulation import errors
 from tests.simulation.actor import Actor, Sleep
@@ -85,6 +86,12 @@ class World:
         for outcome, number in self._witness.outcomes.items():
             counts[f"records: {outcome}"] += number
         return self.figures
+
+    def chain(self, player_id: str) -> list[Record]:
+        """Give a player's records in their order."""
+        entries = [born.entry for born in self._witness.born.values()]
+        found = [entry for entry in entries if isinstance(entry, Record) and entry.player_id == player_id]
+        return sorted(found, key=lambda record: record.version)
 
     def _ask_again(self) -> None:
         """Ninety days later, without faults: every request gets a definite answer, and the one that it got before."""

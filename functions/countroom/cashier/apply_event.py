@@ -1,9 +1,10 @@
 """Applying a gateway's event to its deposit: once, whatever is repeated, reordered, lost or killed.
 
 What an event means is for `life`; here it is written. The money of a fact, the deposit's change, the claim of the payment and what
-staff have to know are one transaction, keyed in the ledger by the deposit and the fact: each fact moves money at most once, for
-ever, a payment pays one deposit, and nothing moves without saying so. One event may take several steps, because what had waited
-for it follows; a worker that is killed between two of them takes the others when the event is delivered again.
+staff have to know are one transaction (and so are the end of a deposit without money and what it gives back, see `uses`), keyed in
+the ledger by the deposit and the fact: each fact moves money at most once, for ever, a payment pays one deposit, and nothing moves
+without saying so. One event may take several steps, because what had waited for it follows; a worker that is killed between two of
+them takes the others when the event is delivered again.
 
 Whatever cannot be applied is raised, so that the message comes back and, after bounded tries, lies before people; nothing taken in
 is dropped in silence.
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from countroom.cashier import life
+from countroom.cashier import life, uses
 from countroom.cashier.deposits import Booking, Change, Deposit, Fact
 from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
 from countroom.cashier.life import Refused, Step
@@ -31,6 +32,10 @@ ATTEMPTS_MAX: Final = 4
 
 _RETURNS: Final = frozenset({Booking.CHARGEBACK_REVERSED, Booking.REFUND_FAILED})
 """What gives back what was taken."""
+
+
+_TAKES: Final = frozenset({Booking.REFUND, Booking.UNSETTLED, Booking.CHARGEBACK})
+"""What takes back what a payment brought."""
 
 
 class EventResult(StrEnum):
@@ -162,7 +167,7 @@ class EventApplier:
     def _commit(self, before: Deposit, step: Step) -> Step | None:
         """Write a step, with its money when it has any; None when the deposit has moved on: judge the event anew."""
         if step.fact is None:
-            return step if self._store.save(before, step.deposit) else None
+            return step if self._move(before, step.deposit) else None
         fact = step.fact
         parts = self._store.booking(before, step.deposit, fact, matter_of(before, step.deposit, fact))
         posted = self._book.post(_movement(before, fact, step.on), companions=parts)
@@ -180,6 +185,12 @@ class EventApplier:
                 raise NotApplied(NotAppliedReason.PAYMENT_TAKEN)
         return None
 
+    def _move(self, before: Deposit, after: Deposit) -> bool:
+        try:
+            return uses.move(self._store, self._book, before, after)
+        except uses.NotGivenBack as refused:
+            raise NotApplied(NotAppliedReason.LEDGER_REFUSED, refused.reason.value) from None
+
     def _holds_another(self, deposit: Deposit, fact: Fact) -> bool:
         """Say whether the ledger has another payment under the deposit's own name, of which the cashier's table knows nothing."""
         if fact.record != deposit.deposit_id:
@@ -196,11 +207,21 @@ def _movement(deposit: Deposit, fact: Fact, on: Fact | None) -> Movement:
     """Say what a fact does to the wallet."""
     reference, player_id, code = _reference(deposit, fact), deposit.player_id, deposit.currency
     if fact.booking is Booking.PAYMENT or on is None:
-        return DepositMovement(reference, player_id, code, fact.booked, fact.payment.payment_id)
+        opened = uses.opened(deposit, fact.record)
+        return DepositMovement(reference, player_id, code, fact.booked, fact.payment.payment_id, opened)
     about = _reference(deposit, on)
     if fact.booking in _RETURNS:
         return DepositReturned(reference, player_id, code, fact.booked, about)
-    return DepositReversal(reference, player_id, code, fact.booked, about)
+    return DepositReversal(reference, player_id, code, fact.booked, about, _earlier(deposit, on))
+
+
+def _earlier(deposit: Deposit, on: Fact) -> int:
+    """Say how much of what a fact rests on is taken back already and was not given back, in nanos."""
+    known = [fact for fact in deposit.facts if fact.is_booked and fact.payment.payment_id == on.payment.payment_id]
+    if on.booking is not Booking.PAYMENT:
+        return sum(fact.booked for fact in known if fact.booking is Booking.SECOND_CHARGEBACK and fact.case_id == on.case_id)
+    taken = sum(fact.booked for fact in known if fact.booking in _TAKES)
+    return taken - sum(fact.booked for fact in known if fact.booking in _RETURNS)
 
 
 def _result(before: Deposit, step: Step) -> EventResult:

@@ -144,7 +144,8 @@ class Deposit:
     """One deposit. `amount` (nanos) is what the player asked for; `facts` are all that the gateway has said about money, by key.
 
     `settled`: the gateway has said that the funds arrived, perhaps before anything else. `method` is how the player chose to pay,
-    '' for a deposit from before there was a choice.
+    '' for a deposit from before there was a choice. `counted`: its opening is in the ledger, where it counts towards the player's
+    limits; one from before openings were recorded, or that was opened for money which had come without one, has none.
     """
 
     deposit_id: str
@@ -157,6 +158,7 @@ class Deposit:
     facts: tuple[Fact, ...] = ()
     settled: bool = False
     method: str = ""
+    counted: bool = False
 
     @property
     def version(self) -> int:
@@ -193,11 +195,21 @@ class Deposit:
 
 
 def open_deposit(
-    deposit_id: str, player_id: str, gateway: str, currency: str, amount: int, at_ms: int, method: str = ""
+    deposit_id: str,
+    player_id: str,
+    gateway: str,
+    currency: str,
+    amount: int,
+    at_ms: int,
+    method: str = "",
+    *,
+    counted: bool = False,
 ) -> Deposit:
     """Make a new deposit of `amount` nanos, asked for by the player at `at_ms`."""
     first = Change(at_ms, DepositStatus.CREATED, "player.request", Actor.PLAYER)
-    return Deposit(deposit_id, player_id, gateway, currency, amount, DepositStatus.CREATED, (first,), method=method)
+    return Deposit(
+        deposit_id, player_id, gateway, currency, amount, DepositStatus.CREATED, (first,), method=method, counted=counted
+    )
 
 
 def is_deposit_id(text: str) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from countroom import money
-from countroom.cashier import deposits, gates, terms
+from countroom.cashier import deposits, gates, terms, uses
 from countroom.cashier.deposits import Deposit
-from countroom.cashier.gates import Choice, Declined, DeclineReason, Fault, Wish
+from countroom.cashier.gates import Choice, Declined, DeclineReason, Fault, LevelsOf, Wish
 from countroom.cashier.idempotency import (
     HEADER,
     Answer,
@@ -22,15 +22,25 @@ from countroom.cashier.idempotency import (
     judge,
     parse_key,
 )
-from countroom.cashier.store import CashierStore, Creation, Page
+from countroom.cashier.store import CashierStore, Page, StoreUnavailable
 from countroom.cashier.terms import Method
 from countroom.cashier.views import deposit_view, to_json
 from countroom.clock import Clock
+from countroom.ledger.book import Book, Posted
+from countroom.ledger.movements import Reason
 from countroom.ledger.wallet import Wallet
 
 OPERATION: Final = "POST /v1/deposits"
 CREATED: Final = 201
 _ID_BYTES: Final = 13  # 104 bits give 21 characters of base32, of which an id takes 20
+_REFUSALS: Final = {
+    Reason.LIMIT_REACHED: DeclineReason.LIMIT_REACHED,
+    Reason.WALLET_EXCLUDED: DeclineReason.WALLET_EXCLUDED,
+    Reason.WALLET_BLOCKED: DeclineReason.WALLET_BLOCKED,
+    Reason.WRONG_CURRENCY: DeclineReason.WRONG_CURRENCY,
+    Reason.UNKNOWN_PLAYER: DeclineReason.NO_WALLET,
+}
+"""What the ledger has against an opening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +73,22 @@ def new_deposit_id() -> str:
 class DepositDesk:
     """Opens deposits and shows them to their player.
 
-    `wallet_of` is one strong read of the ledger, `reachable` are the gateways that this stage is set up to use.
+    `levels_of` says what is known of a player, `reachable` are the gateways that this stage is set up to use.
     """
 
     def __init__(
         self,
         store: CashierStore,
-        wallet_of: Callable[[str], Wallet | None],
+        book: Book,
+        levels_of: LevelsOf,
         clock: Clock,
         new_id: Callable[[], str] = new_deposit_id,
         *,
         reachable: Collection[str] = terms.TERMS.keys(),
     ) -> None:
         self._store = store
-        self._wallet_of = wallet_of
+        self._book = book
+        self._levels_of = levels_of
         self._clock = clock
         self._new_id = new_id
         self._reachable = reachable
@@ -85,7 +97,7 @@ class DepositDesk:
         """Open a deposit once for each Idempotency-Key of a player; `keys` are the values of that header.
 
         A finished request is answered again before anything else is asked: whether the player could deposit by now does not matter
-        to it. Raises StoreUnavailable and what the ledger's read raises.
+        to it. Raises StoreUnavailable, the ledger's OutcomeUnknown and what `levels_of` raises: the same request again finds out.
         """
         understood = _read(keys, ask)
         if isinstance(understood, Declined):
@@ -94,14 +106,14 @@ class DepositDesk:
         claim = Claim(player_id, key, _fingerprint(wish))
         if found := self._store.find_request(claim):
             return _answer_again(claim, found)
-        method = self._admit(player_id, wish)
+        method = self._admit(self._book.wallet(player_id), wish)
         if isinstance(method, Declined):
             return method
         return self._write(player_id, wish, method, claim)
 
     def choices(self, player_id: str) -> list[Choice] | Declined:
         """Give every way for this player to pay in. Raises what the ledger's read raises."""
-        wallet = gates.admitted(self._wallet_of(player_id))
+        wallet = gates.admitted(self._book.wallet(player_id), self._clock())
         if isinstance(wallet, Declined):
             return wallet
         return list(gates.choices(wallet, self._reachable))
@@ -117,27 +129,38 @@ class DepositDesk:
         """List this player's deposits, newest first. Raises InvalidCursor and StoreUnavailable."""
         return self._store.list_by_player(player_id, limit, cursor)
 
-    def _admit(self, player_id: str, wish: Wish) -> Method | Declined:
-        """Ask what the house has against this deposit, and give the method by which it is to be paid."""
-        wallet = gates.admitted(self._wallet_of(player_id))
-        if isinstance(wallet, Declined):
-            return wallet
+    def _admit(self, wallet: Wallet | None, wish: Wish) -> Method | Declined:
+        """Ask what the house has against this deposit, and give the method by which it is to be paid.
+
+        Status and limits are not judged here but in the ledger, with the opening itself: there no other deposit comes between, and
+        what is refused is on record.
+        """
+        if wallet is None:
+            return Declined(DeclineReason.NO_WALLET)
+        usable = gates.admitted(wallet, self._clock())
         offer = gates.chosen(wallet, wish, self._reachable)
         if isinstance(offer, Declined):
-            return offer
-        return gates.beyond_limits(wallet, wish.amount, self._clock()) or offer.method
+            return usable if isinstance(usable, Declined) else offer
+        if isinstance(usable, Declined):
+            return offer.method
+        return gates.unverified(wallet, wish.amount, self._levels_of(wallet.player_id)) or offer.method
 
     def _write(self, player_id: str, wish: Wish, method: Method, claim: Claim) -> OpenResult:
+        """Write the deposit, its request and what it takes of the player's limits: all of it, or nothing."""
         deposit = deposits.open_deposit(
-            self._new_id(), player_id, wish.gateway, wish.currency.code, wish.amount, self._clock(), method.value
+            self._new_id(), player_id, wish.gateway, wish.currency.code, wish.amount, self._clock(), method.value, counted=True
         )
         answer = Answer(CREATED, to_json(deposit_view(deposit)))
-        written = self._store.create(deposit, claim, answer)
-        if isinstance(written, Entry):
-            return _answer_again(claim, written)
-        if written is Creation.IN_PROGRESS:
-            return Declined(DeclineReason.IN_PROGRESS)
-        return Opened(answer, replayed=False)
+        posted = self._book.post(uses.opening(deposit), companions=self._store.opening(deposit, claim, answer))
+        if isinstance(posted, Posted):
+            # Replayed or not: the id is new, so what stands under it is this very attempt, whose first answer was lost.
+            return Opened(answer, replayed=False)
+        if posted.reason is Reason.COMPANION_CONFLICT:
+            found = self._store.find_request(claim)  # a twin of this request was faster
+            if found is None:
+                raise StoreUnavailable("a deposit could not be written")
+            return _answer_again(claim, found)
+        return Declined(_REFUSALS[posted.reason], limit=posted.limit)
 
 
 def _answer_again(claim: Claim, found: Entry) -> OpenResult:

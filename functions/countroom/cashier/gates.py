@@ -3,16 +3,20 @@
 What has been paid is booked all the same, whatever these say later.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 from countroom import money
 from countroom.cashier import terms
+from countroom.cashier.deposits import Deposit
 from countroom.cashier.terms import Method, Offer
+from countroom.jurisdictions.profile import Level
+from countroom.jurisdictions.profiles import profile_of
 from countroom.ledger.movements import LimitKind, Status
 from countroom.ledger.rules import limits
+from countroom.ledger.rules.effects import status_at
 from countroom.ledger.wallet import Wallet
 
 
@@ -22,11 +26,11 @@ class DeclineReason(StrEnum):
     INVALID_REQUEST = "invalid_request"
     KEY_MISSING = "key_missing"
     KEY_REUSED = "key_reused"
-    IN_PROGRESS = "in_progress"
     NO_WALLET = "no_wallet"
     WRONG_CURRENCY = "wrong_currency"
     WALLET_BLOCKED = "wallet_blocked"
     WALLET_EXCLUDED = "wallet_excluded"
+    NOT_VERIFIED = "not_verified"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     LIMIT_REACHED = "limit_reached"
 
@@ -41,10 +45,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """Nothing was written."""
+    """No deposit was written. `limit` is the one that leaves no room, as the ledger names it (``deposit 24h``)."""
 
     reason: DeclineReason
     faults: tuple[Fault, ...] = ()
+    limit: str = ""
+
+
+LevelsOf: TypeAlias = Callable[[str], Collection[Level]]
+"""Which levels of verification a player has reached, read strongly."""
 
 
 _STATUSES: Final = {
@@ -64,11 +73,24 @@ class Wish:
     method: Method | None = None
 
 
-def admitted(wallet: Wallet | None) -> Wallet | Declined:
-    """Give the wallet of a player who may pay in at all."""
+def admitted(wallet: Wallet | None, now_ms: int) -> Wallet | Declined:
+    """Give the wallet of a player who may pay in at all: neither blocked, nor excluded, nor on a time-out."""
     if wallet is None:
         return Declined(DeclineReason.NO_WALLET)
-    return wallet if wallet.status is Status.ACTIVE else Declined(_STATUSES[wallet.status])
+    status = status_at(wallet, now_ms)
+    return wallet if status is Status.ACTIVE else Declined(_STATUSES[status])
+
+
+def unverified(wallet: Wallet, amount: int, levels: Collection[Level]) -> Declined | None:
+    """Say which levels a player still needs before he pays in `amount` nanos, in the order in which to ask for them.
+
+    The deposit with which the net deposits would reach a threshold needs its levels already.
+    """
+    told = profile_of(wallet.country).verification
+    net = wallet.totals.deposited - wallet.totals.withdrawn + amount
+    required = told.deposit | told.at(net, wallet.currency)
+    lacking = tuple(Fault("level", level) for level in Level if level in required and level not in levels)
+    return Declined(DeclineReason.NOT_VERIFIED, lacking) if lacking else None
 
 
 def chosen(wallet: Wallet, wish: Wish, reachable: Collection[str]) -> Offer | Declined:
@@ -95,10 +117,18 @@ def chosen(wallet: Wallet, wish: Wish, reachable: Collection[str]) -> Offer | De
     return offer
 
 
-def beyond_limits(wallet: Wallet, amount: int, now_ms: int) -> Declined | None:
-    """Say whether a deposit of `amount` nanos passes a limit of the player."""
-    if limits.spent(wallet.limits, {LimitKind.DEPOSIT: amount}, now_ms) is None:
-        return Declined(DeclineReason.LIMIT_REACHED)
+def beyond_limits(wallet: Wallet, deposit: Deposit, amount: int, now_ms: int) -> Declined | None:
+    """Say whether to pay `amount` nanos for a deposit passes a limit of the player.
+
+    What a deposit was opened for is counted since then, and was decided there; to pay more than that is refused under any limit, as
+    it could not be decided in the same way. So is what a limit does not count at all, because it is newer than the deposit or the
+    deposit is from before openings were recorded: each of many such would find the same room in it.
+    """
+    running = [limit for limit in limits.in_force(wallet.limits, now_ms) if limit.kind is LimitKind.DEPOSIT]
+    for limit in running:
+        counted = deposit.counted and deposit.created_at_ms > limit.anchor_ms
+        if not counted or amount > deposit.amount:
+            return Declined(DeclineReason.LIMIT_REACHED, limit=limit.name)
     return None
 
 

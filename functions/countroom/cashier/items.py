@@ -67,6 +67,8 @@ def deposit_item(deposit: Deposit) -> Item:
         item["settled"] = {"BOOL": True}
     if deposit.method:
         item["method"] = {"S": deposit.method}
+    if deposit.counted:
+        item["counted"] = {"BOOL": True}
     if deposit.payment is not None:
         item["payment"] = payment_item(deposit.payment)
     return item
@@ -86,6 +88,7 @@ def deposit_of(item: Item) -> Deposit:
         facts=facts_of(deposit_id, item),
         settled="settled" in item,
         method=item["method"]["S"] if "method" in item else "",
+        counted="counted" in item,
     )
 
 

@@ -76,6 +76,9 @@ SETTLED: Final = "gateway.settled"
 NOT_COMPLETED: Final = "house.not_completed"
 """Why the house closes a deposit of which nothing was heard (see `overdue`)."""
 
+NOT_TRIED_AGAIN: Final = "house.not_tried_again"
+"""Why it gives up one whose payment failed at a gateway that lets it be tried again."""
+
 NOTED: Final = "_noted"
 """What a cause ends in whose money has not moved yet."""
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from countroom import money
-from countroom.cashier import deposits, gates
+from countroom.cashier import deposits, gates, uses
 from countroom.cashier.deposits import Deposit, DepositStatus
-from countroom.cashier.gates import Declined, DeclineReason, Wish
+from countroom.cashier.gates import Declined, DeclineReason, LevelsOf, Wish
 from countroom.cashier.gateways.openers.dialect import Kind, OpenedPayment, PaymentOrder
 from countroom.cashier.store import CashierStore
 from countroom.cashier.terms import Method
@@ -25,7 +25,11 @@ PAY_MS: Final = 60 * 60 * 1000
 
 _S = DepositStatus
 OPEN: Final = frozenset({_S.CREATED, _S.REQUIRES_ACTION, _S.PENDING, _S.FAILED})
-"""States of a deposit whose payment may still be paid. After a failed try the same payment can be tried again."""
+"""States of a deposit whose payment may still be paid.
+
+After a failed try the same payment can be tried again, unless the deposit counted towards the player's limits and has given back
+what it took (see `uses`): then a new one is to be started.
+"""
 
 
 class NoSuchDeposit(LookupError):
@@ -33,7 +37,7 @@ class NoSuchDeposit(LookupError):
 
 
 class NotPayable(Exception):
-    """The deposit is paid, over, or too old to be paid: a new one has to be started."""
+    """The deposit is paid, over, too old to be paid, or older than a limit of its player: a new one has to be started."""
 
 
 class TillAt(Protocol):
@@ -47,19 +51,22 @@ class TillAt(Protocol):
 class PaymentOpening:
     """Opens payments. `till_at` gives a gateway's till, None for one that need not be asked before it is paid.
 
-    `wallet_of` is one strong read of the ledger, `reachable` are the gateways that this stage is set up to use.
+    `wallet_of` is one strong read of the ledger, `levels_of` says what is known of a player, `reachable` are the gateways that this
+    stage is set up to use.
     """
 
     def __init__(
         self,
         store: CashierStore,
         wallet_of: Callable[[str], Wallet | None],
+        levels_of: LevelsOf,
         clock: Clock,
         till_at: Callable[[str], TillAt | None],
         reachable: Collection[str],
     ) -> None:
         self._store = store
         self._wallet_of = wallet_of
+        self._levels_of = levels_of
         self._clock = clock
         self._till_at = till_at
         self._reachable = reachable
@@ -67,14 +74,14 @@ class PaymentOpening:
     def open(self, player_id: str, deposit_id: str, return_url: str) -> tuple[Deposit, OpenedPayment] | Declined:
         """Open the payment of a deposit of this player, or give the one that was opened before.
 
-        Raises NoSuchDeposit, NotPayable, StoreUnavailable, what the till raises, and what the ledger's read raises.
+        Raises NoSuchDeposit, NotPayable, StoreUnavailable, what the till raises, and what the ledger's read and `levels_of` raise.
         """
         deposit = self._store.get(deposit_id) if deposits.is_deposit_id(deposit_id) else None
         if deposit is None or deposit.player_id != player_id:
             raise NoSuchDeposit
-        if deposit.status not in OPEN or self._clock() >= deposit.created_at_ms + PAYABLE_MS:
+        if not _is_open(deposit) or self._clock() >= deposit.created_at_ms + PAYABLE_MS:
             raise NotPayable
-        wallet = gates.admitted(self._wallet_of(player_id))
+        wallet = gates.admitted(self._wallet_of(player_id), self._clock())
         if isinstance(wallet, Declined):
             return wallet
         method = self._admit(deposit, wallet)
@@ -93,7 +100,13 @@ class PaymentOpening:
         if isinstance(offer, Declined):
             # No field of this request is at fault when the terms have changed since the deposit was opened.
             return Declined(DeclineReason.METHOD_NOT_ALLOWED) if offer.faults else offer
-        return gates.beyond_limits(wallet, deposit.amount, self._clock()) or offer.method
+        if gates.beyond_limits(wallet, deposit, deposit.amount, self._clock()):
+            raise NotPayable  # a limit is newer than the deposit; one that is opened now is decided by it
+        return gates.unverified(wallet, deposit.amount, self._levels_of(wallet.player_id)) or offer.method
+
+
+def _is_open(deposit: Deposit) -> bool:
+    return deposit.status in OPEN and not (deposit.counted and uses.has_ended(deposit))
 
 
 def _order(deposit: Deposit, method: Method, country: str, return_url: str) -> PaymentOrder:

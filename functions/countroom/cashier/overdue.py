@@ -1,7 +1,8 @@
 """Deposits of which nothing was heard for too long: what nobody completed expires, what a gateway still processes is for people.
 
-That a player leaves before paying is ordinary, and the deposit must not stay open for ever: the house closes it. Its word is a
-guess, so a payment that comes after all is credited whenever it comes (see `life`).
+That a player leaves before paying is ordinary, and the deposit must not stay open for ever: the house closes it. So is that he does
+not try again what has failed: that stays failed, and no longer counts towards his limits (see `uses`). The house's word is a guess,
+so a payment that comes after all is credited whenever it comes (see `life`).
 """
 
 from collections.abc import Callable, Mapping
@@ -9,9 +10,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from countroom.cashier import uses
 from countroom.cashier.deposits import Actor, Change, Deposit, DepositStatus
-from countroom.cashier.life import NOT_COMPLETED
+from countroom.cashier.life import NOT_COMPLETED, NOT_TRIED_AGAIN
 from countroom.cashier.store import CashierStore
+from countroom.ledger.book import Book
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 LOOKBACK_MS: Final = 7 * DAY_MS
@@ -21,11 +24,16 @@ EXPIRED_MAX: Final = 2_000
 """Of one gateway, at one look; the rest expires at the next one."""
 
 LIMITS_MS: Final[Mapping[DepositStatus, int]] = MappingProxyType(
-    {DepositStatus.CREATED: DAY_MS, DepositStatus.REQUIRES_ACTION: DAY_MS, DepositStatus.PENDING: DAY_MS}
+    {
+        DepositStatus.CREATED: DAY_MS,
+        DepositStatus.REQUIRES_ACTION: DAY_MS,
+        DepositStatus.PENDING: DAY_MS,
+        DepositStatus.FAILED: DAY_MS,
+    }
 )
 """How long a deposit may stay in a state without a word."""
 
-_PLAYERS_TURN: Final = frozenset({DepositStatus.CREATED, DepositStatus.REQUIRES_ACTION})
+_PLAYERS_TURN: Final = frozenset({DepositStatus.CREATED, DepositStatus.REQUIRES_ACTION, DepositStatus.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,14 @@ class Overdue:
 def is_overdue(deposit: Deposit, now_ms: int) -> bool:
     """Say whether nothing was heard of a deposit for longer than it may stay where it is."""
     limit_ms = LIMITS_MS.get(deposit.status)
+    if deposit.status is DepositStatus.FAILED and not _still_counts(deposit):
+        return False
     return limit_ms is not None and now_ms - deposit.changes[-1].at_ms > limit_ms
+
+
+def _still_counts(deposit: Deposit) -> bool:
+    """Say whether a deposit that failed takes something of its player's limits yet, and its gateway has said nothing of money."""
+    return deposit.counted and not uses.has_ended(deposit) and not deposit.facts and not deposit.settled
 
 
 def expires(deposit: Deposit) -> bool:
@@ -50,15 +65,18 @@ def expires(deposit: Deposit) -> bool:
 
 def expired(deposit: Deposit, now_ms: int) -> Deposit:
     """Give the deposit after the house has closed it."""
-    change = Change(now_ms, DepositStatus.EXPIRED, NOT_COMPLETED, Actor.HOUSE)
+    failed = deposit.status is DepositStatus.FAILED
+    told = (DepositStatus.FAILED, NOT_TRIED_AGAIN) if failed else (DepositStatus.EXPIRED, NOT_COMPLETED)
+    change = Change(now_ms, *told, Actor.HOUSE)
     return replace(deposit, status=change.status, changes=(*deposit.changes, change))
 
 
-def look(store: CashierStore, gateway: str, now_ms: int, go_on: Callable[[], None]) -> Overdue:
+def look(store: CashierStore, book: Book, gateway: str, now_ms: int, go_on: Callable[[], None]) -> Overdue:
     """Look at a gateway's deposits of the last days and close what expires. `go_on` is asked before each, and may raise.
 
     A deposit that has moved meanwhile is let be: each change is conditional on what was read. So a repeat, also of a look that
-    broke off, closes nothing twice. Raises StoreUnavailable.
+    broke off, closes nothing twice. What one took of its player's limits is given back with its end (see `uses`). Raises
+    StoreUnavailable, NotGivenBack and the ledger's OutcomeUnknown.
     """
     waiting: list[str] = []
     closed: list[str] = []
@@ -71,6 +89,6 @@ def look(store: CashierStore, gateway: str, now_ms: int, go_on: Callable[[], Non
             waiting.append(deposit.deposit_id)
         elif len(closed) >= EXPIRED_MAX:
             left += 1
-        elif store.save(deposit, expired(deposit, now_ms)):
+        elif uses.move(store, book, deposit, expired(deposit, now_ms)):
             closed.append(deposit.deposit_id)
     return Overdue(tuple(waiting), tuple(closed), left)

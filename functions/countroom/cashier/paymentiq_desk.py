@@ -13,7 +13,7 @@ import hashlib
 from typing import Final
 
 from countroom import money
-from countroom.cashier import deposits, paymentiq_reversals, terms
+from countroom.cashier import deposits, gates, paymentiq_reversals, terms
 from countroom.cashier.apply_event import EventApplier, NotApplied, NotAppliedReason, Outcome
 from countroom.cashier.deposits import UNPAID, Deposit, DepositStatus, Payment
 from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
@@ -35,8 +35,8 @@ from countroom.cashier.store import CashierStore, StoreUnavailable
 from countroom.cashier.withdrawals.withdrawal import is_withdrawal_id
 from countroom.clock import Clock
 from countroom.ledger.book import Book
-from countroom.ledger.movements import LimitKind, Status
-from countroom.ledger.rules import limits
+from countroom.ledger.movements import Status
+from countroom.ledger.rules.effects import status_at
 from countroom.ledger.wallet import Wallet
 
 _NOT_APPLIED: Final = {
@@ -87,8 +87,9 @@ class PaymentIqDesk:
         wallet = self._book.wallet(call.user_id)
         if wallet is None:
             return Answer(told, ErrorCode.UNKNOWN_USER)
-        if wallet.status is not Status.ACTIVE and (pays_in or wallet.status is not Status.EXCLUDED):
-            return Answer(told, _STATUSES[wallet.status])  # who is excluded from play still gets the own money
+        status = status_at(wallet, self._clock())
+        if status is not Status.ACTIVE and (pays_in or status is not Status.EXCLUDED):
+            return Answer(told, _STATUSES[status])  # who is excluded from play still gets the own money
         balance = money.format_amount(max(0, wallet.cash), money.currency(wallet.currency))
         return Answer({**told, "country": wallet.country, "balance": balance, "balanceCy": wallet.currency})
 
@@ -102,29 +103,32 @@ class PaymentIqDesk:
         if error is None or error in _DECLINED:
             # What is decided stands with the deposit before it is said, so a repeat is answered the same.
             decided = PaymentOutcome.FAILED if error else PaymentOutcome.PENDING
-            outcome = self._told(deposit, call, decided, error.value.lower() if error else "")
-            error, results = _standing(outcome.deposit or deposit), _results(outcome)
+            outcome = self._told(deposit, call, decided, error.value.lower() if error else call.tx_id)
+            error, results = _standing(outcome.deposit or deposit, call), _results(outcome)
         if error is not None:
             return Answer(told, error, results=results)
         return Answer({**told, "merchantTxId": deposit.deposit_id, "authCode": deposit.deposit_id}, results=results)
 
     def _decline(self, deposit: Deposit, call: Authorize) -> ErrorCode | None:
-        """Say what the house has against a payment. What has been paid is booked all the same, whatever changes here later."""
+        """Say what the house has against a payment. What has been paid is booked all the same, whatever changes here later.
+
+        The levels of verification were asked when the deposit was opened, moments ago.
+        """
         if call.currency != deposit.currency:
             return ErrorCode.WRONG_CURRENCY
         taken = terms.TERMS[GATEWAY].ranges.get(call.currency)
         if taken is None or not taken.holds(call.amount):
             return ErrorCode.AMOUNT_OUT_OF_RANGE
         if deposit.status not in _OPEN:
-            return _standing(deposit)
+            return _standing(deposit, call)
         wallet = self._book.wallet(call.user_id)
         if wallet is None:
             return ErrorCode.UNKNOWN_USER
-        if wallet.status is not Status.ACTIVE:
-            return _STATUSES[wallet.status]
-        if limits.spent(wallet.limits, {LimitKind.DEPOSIT: call.amount}, self._clock()) is None:
-            return ErrorCode.LIMIT_REACHED
-        return None
+        now_ms = self._clock()
+        status = status_at(wallet, now_ms)
+        if status is not Status.ACTIVE:
+            return _STATUSES[status]
+        return ErrorCode.LIMIT_REACHED if gates.beyond_limits(wallet, deposit, call.amount, now_ms) else None
 
     def _told(self, deposit: Deposit, call: Authorize, outcome: PaymentOutcome, reason: str) -> Outcome:
         payment = Payment(call.tx_id, call.amount, call.currency)
@@ -241,11 +245,16 @@ def _own_deposit_id(tx_id: str) -> str:
     return deposits.ID_PREFIX + base64.b32encode(digest).decode().lower()[: deposits.ID_LENGTH]
 
 
-def _standing(deposit: Deposit) -> ErrorCode | None:
-    """Say how an authorisation of this deposit was answered; None: with success. What came later does not change it."""
+def _standing(deposit: Deposit, call: Authorize) -> ErrorCode | None:
+    """Say how an authorisation of this deposit was answered; None: with success. What came later does not change it.
+
+    A deposit is one payment: what was authorised is repeated to that payment alone. Another one of it (a second try after the first
+    was cancelled, say, which has given back what the deposit took of the player's limits) needs a deposit of its own.
+    """
     for change in deposit.changes:
-        why = change.cause.partition(":")[2].upper()
-        if change.status is DepositStatus.FAILED and why in _DECLINED:
-            return ErrorCode(why)
-    authorised = any(change.status is DepositStatus.PENDING for change in deposit.changes)
-    return None if authorised else ErrorCode.ALREADY_PROCESSED
+        why = change.cause.partition(":")[2]
+        if change.status is DepositStatus.FAILED and why.upper() in _DECLINED:
+            return ErrorCode(why.upper())
+        if change.status is DepositStatus.PENDING and why in {"", call.tx_id}:  # none: from before it was written down
+            return None
+    return ErrorCode.ALREADY_PROCESSED

@@ -69,18 +69,24 @@ class CashierStore:
         item = self._read(request_items.request_key(claim))
         return request_items.entry_of(item) if item else None
 
+    def opening(self, deposit: Deposit, claim: Claim, answer: Answer) -> list[Item]:
+        """Give the parts of a transaction that write a new deposit and the record of its request.
+
+        They cancel it when the request, or the deposit, is there.
+        """
+        return [
+            {"Put": {"TableName": self._table, "Item": items.deposit_item(deposit), "ConditionExpression": _IS_NEW}},
+            {"Put": {"TableName": self._table, "Item": request_items.request_item(claim, answer), "ConditionExpression": _IS_NEW}},
+        ]
+
     def create(self, deposit: Deposit, claim: Claim, answer: Answer) -> Creation | Entry:
-        """Write a new deposit and the record of its request together, or neither.
+        """Write a new deposit of which the ledger is told nothing and the record of its request together, or neither.
 
         Answers the earlier request's entry when its key has been used. An attempt whose answer was lost is looked up, so CREATED is
         said of it too when it landed. Raises StoreUnavailable.
         """
-        parts = [
-            {"Put": {"TableName": self._table, "Item": items.deposit_item(deposit), "ConditionExpression": _IS_NEW}},
-            {"Put": {"TableName": self._table, "Item": request_items.request_item(claim, answer), "ConditionExpression": _IS_NEW}},
-        ]
         try:
-            self._client.transact_write_items(TransactItems=parts)
+            self._client.transact_write_items(TransactItems=self.opening(deposit, claim, answer))
         except (ClientError, *_NO_ANSWER) as error:
             return self._after_failed_create(error, claim, answer)
         return Creation.CREATED
@@ -95,12 +101,16 @@ class CashierStore:
         # The answer names the deposit, whose id is new: the same answer means that this very attempt had landed.
         return Creation.CREATED if found.answer == answer else found
 
+    def moving(self, before: Deposit, after: Deposit) -> list[Item]:
+        """Give the part of a transaction that makes a change, and cancels it when the deposit is no longer as in `before`."""
+        return [{"Update": self._change(before, after)}]
+
     def booking(self, before: Deposit, after: Deposit, fact: Fact, matter: Matter | None) -> list[Item]:
         """Give the parts that go into the ledger's transaction with a fact's money, to be cancelled with it or to cancel it.
 
         They do when the deposit is no longer as in `before`, or the payment has paid another one. `matter` is told to staff.
         """
-        parts: list[Item] = [{"Update": self._change(before, after)}]
+        parts = self.moving(before, after)
         if fact.booking is Booking.PAYMENT:
             paid = {**items.payment_key(before.gateway, fact.payment.payment_id), "deposit_id": {"S": before.deposit_id}}
             claim = {

@@ -7,7 +7,7 @@ from typing import Final
 from countroom import money
 from countroom.cashier.deposits import STATUS_TEXT, Booking, Change, Deposit, reference
 from countroom.cashier.gates import Choice
-from countroom.cashier.life import CAUSES, FURTHER_PAYMENT, NOT_COMPLETED, NOTED, SETTLED
+from countroom.cashier.life import CAUSES, FURTHER_PAYMENT, NOT_COMPLETED, NOT_TRIED_AGAIN, NOTED, SETTLED
 from countroom.cashier.terms import METHOD_TEXT
 from countroom.ledger.movements import Reference
 from countroom.ledger.records import public_id_of
@@ -34,6 +34,7 @@ _WORDS: Final = MappingProxyType(
         CAUSES[Booking.SECOND_CHARGEBACK] + NOTED: "A second chargeback was announced. It is applied after what comes before it.",
         NOT_COMPLETED: "We heard nothing of this payment for a day, so we closed the deposit. If you have paid, the money is added"
         " when it arrives.",
+        NOT_TRIED_AGAIN: "The payment was not tried again for a day, so we closed the deposit, and your limits no longer count it.",
         SETTLED + NOTED: "The payment service says that the payment is settled.",
     }
 )

@@ -20,13 +20,13 @@ class People:
         self._standings = StandingStore(client, players_table)
 
     def person_of(self, player_id: str) -> Person:
-        """Say whether a player is verified and since when he is one."""
+        """Say which levels of verification a player has, and since when he is one."""
         try:
             account = self._players.account(player_id)
             standing = self._standings.get(player_id)
         except (Unavailable, StandingsUnavailable) as error:
             raise StoreUnavailable("a player could not be looked up") from error
-        return Person(standing.verified, from_iso(account.created_at) if account else None)
+        return Person(standing.approved, from_iso(account.created_at) if account else None)
 
     def player_of(self, actor: str) -> str | None:
         """Find the player that a member of staff is, by the name he acts under; None unless that is a player's e-mail address."""

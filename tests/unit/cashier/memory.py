@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from countroom.cashier import uses
 from countroom.cashier.apply_event import EventApplier
 from countroom.cashier.deposits import Booking, Deposit, Fact
 from countroom.cashier.gateways.dialect import PaymentEvent
 from countroom.cashier.matters import Matter
 from countroom.ledger.book import Posted, Refused
 from countroom.ledger.decide import Decision, decide
-from countroom.ledger.movements import Movement, OpenWallet, Reason, Reference
+from countroom.ledger.movements import LimitKind, Movement, OpenWallet, Period, Reason, Reference
 from countroom.ledger.records import Record
 from countroom.ledger.rules.effects import Facts
+from countroom.ledger.safeguards import SetLimit
 from tests.unit.clock import START_MS
 
 Part = Callable[[], bool]
@@ -34,6 +36,9 @@ class MemoryStore:
             return False
         self.deposit = after
         return True
+
+    def moving(self, before: Deposit, after: Deposit) -> list[Part]:
+        return [lambda: self.save(before, after)]
 
     def booking(self, before: Deposit, after: Deposit, fact: Fact, matter: Matter | None) -> list[Part]:
         def write() -> bool:
@@ -82,25 +87,37 @@ class MemoryBook:
         decision = decide(self.wallet, Facts(self.records, self.resolutions), movement, START_MS)
         if not isinstance(decision, Decision):
             return Refused(decision.reason)
+        if decision.record.reason is not None:
+            self.wallet, self.records[movement.reference] = decision.wallet, decision.record
+            return Refused(decision.record.reason, limit=decision.record.limit)
         if not all(companion() for companion in companions):
             return Refused(Reason.COMPANION_CONFLICT)
         self.wallet, self.records[movement.reference] = decision.wallet, decision.record
         if decision.resolution:
+            assert decision.resolution.of not in self.resolutions
             self.resolutions[decision.resolution.of] = decision.resolution
         return Posted(decision.record, decision.record.after, replayed=False)
 
 
 class Office:
-    """A worker over one deposit and its player's wallet, all in memory."""
+    """A worker over one deposit and its player's wallet, all in memory.
 
-    def __init__(self, deposit: Deposit) -> None:
+    `cap`: the player's deposit limit for 24 hours, in nanos; a deposit that counts was opened under it.
+    """
+
+    def __init__(self, deposit: Deposit, cap: int | None = None) -> None:
         self.store = MemoryStore(deposit)
         self.book = MemoryBook(deposit.player_id)
+        if cap is not None:
+            name = Reference("house:limit", "l-1")
+            self.book.post(SetLimit(name, deposit.player_id, deposit.currency, cap, LimitKind.DEPOSIT, Period.DAY))
+        if deposit.counted:
+            assert isinstance(self.book.post(uses.opening(deposit)), Posted)
         self.worker = EventApplier(self.store, self.book, lambda: START_MS)  # type: ignore[arg-type]  # in-memory twins of the ports
 
     def take(self, *events: PaymentEvent) -> "Office":
         for event in events:
-            self.worker.apply("standard", event)
+            self.worker.apply(self.deposit.gateway, event)
         return self
 
     @property
@@ -110,3 +127,9 @@ class Office:
     @property
     def cash(self) -> int:
         return self.book.wallet.cash
+
+    @property
+    def used(self) -> int:
+        """What is used of the player's deposit limit, in nanos."""
+        (limit,) = self.book.wallet.limits
+        return limit.used

@@ -5,10 +5,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from countroom.cashier import uses
 from countroom.cashier.apply_event import EventApplier
 from countroom.cashier.deposits import Deposit, open_deposit
 from countroom.cashier.gateways import paymentiq
 from countroom.cashier.gateways.paymentiq import Answer
+from countroom.cashier.idempotency import Answer as FirstAnswer
+from countroom.cashier.idempotency import Claim
 from countroom.cashier.paymentiq_desk import PaymentIqDesk
 from countroom.cashier.store import CashierStore
 from countroom.cashier.withdrawals.apply import Withdrawals
@@ -32,10 +35,11 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 class House:
     """The desk over real tables. The player has 50.00 EUR and has opened a deposit of 10.00 EUR.
 
-    `number`: one of several houses in the same tables, each with players, a deposit and transactions of its own.
+    `number`: one of several houses in the same tables, each with players, a deposit and transactions of its own. The deposit is one
+    that the ledger was told nothing of; with `opened` false there is none until `open` makes one that counts.
     """
 
-    def __init__(self, client: Any, clock: Callable[[], int], number: int = 0) -> None:
+    def __init__(self, client: Any, clock: Callable[[], int], number: int = 0, *, opened: bool = True) -> None:
         self._mark = _LETTERS[number // 32] + _LETTERS[number % 32] if number else ""
         self.client = client
         self.clock = clock
@@ -46,7 +50,14 @@ class House:
             assert isinstance(self.book.post(OpenWallet.of(one, "EUR", "MT")), Posted)
         gift = Adjustment(Reference("house:test", f"gift{self._mark}"), player, "EUR", nanos("50.00"), "a gift", "staff")
         assert isinstance(self.book.post(gift), Posted)
-        keep(self.store, open_deposit(self.own(DEPOSIT_ID), player, "paymentiq", "EUR", nanos("10.00"), START_MS))
+        if opened:
+            keep(self.store, open_deposit(self.own(DEPOSIT_ID), player, "paymentiq", "EUR", nanos("10.00"), START_MS))
+
+    def open(self) -> None:
+        """Open the deposit as the desk does."""
+        made = open_deposit(DEPOSIT_ID, PLAYER, "paymentiq", "EUR", nanos("10.00"), self.clock(), counted=True)
+        parts = self.store.opening(made, Claim(PLAYER, "k-1", b"print"), FirstAnswer(201, ""))
+        assert isinstance(self.book.post(uses.opening(made), companions=parts), Posted)
 
     def own(self, text: str) -> str:
         """Put this house's mark on the players, deposits and transactions of a text."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 from random import Random
 
 import pytest
@@ -213,6 +214,70 @@ def test_five_hundred_of_them_through_worker_and_ledger(name: str) -> None:
         booked = [fact for fact in office.deposit.facts if fact.is_booked]
         assert (office.deposit.status, office.cash) == (status, cash), f"shuffle {number}"
         assert (balance(office.deposit), len(office.book.records)) == (cash, len(booked) + 1)
+
+
+CAP = nanos("1000.00")
+
+
+def used_by(events: Sequence[PaymentEvent]) -> tuple[DepositStatus, int, int]:
+    """Where a deposit that counts ends after these events, and what of it is in the wallet and used of the deposit limit then."""
+    office = Office(replace(deposit_of(), counted=True), CAP).take(*events)
+    return office.deposit.status, office.cash, office.used
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_what_is_used_of_the_limit_is_the_same_in_every_order_with_repeats(name: str) -> None:
+    """Each order of a life, and each with one event told twice: what is in the wallet is used, and nothing without money."""
+    events, status, cash = LIVES[name]
+    repeated = [(*events, event) for event in dict.fromkeys(events)]
+    orders = {order for told in (events, *repeated) for order in permutations(told)} if len(events) < MANY else shuffled(events)
+    found = {used_by(order) for order in orders}
+    (end,) = found
+    assert end[:2] == (status, cash)
+    assert end[2] == max(0, cash), "what came back of a payment is given back, and what ended without money took nothing"
+
+
+MANY = 4
+"""Lives with so many events are tried in shuffles."""
+
+
+def shuffled(events: Sequence[PaymentEvent]) -> set[tuple[PaymentEvent, ...]]:
+    orders = shuffles(200, events, Random(9))  # noqa: S311 - a seeded shuffle, no secret
+    return {tuple(events[index] for index in order) for order in orders}
+
+
+@pytest.mark.parametrize("ending", [O.FAILED, O.EXPIRED, O.CANCELLED])
+def test_an_end_without_money_gives_back_once_and_a_late_success_counts_again(ending: PaymentOutcome) -> None:
+    office = Office(replace(deposit_of(), counted=True), CAP)
+    assert office.used == TEN
+    for _ in range(3):
+        office.take(event_of(ending))
+        assert office.used == 0
+    for _ in range(3):
+        office.take(event_of())
+        assert (office.cash, office.used) == (TEN, TEN)
+
+
+def test_one_end_after_another_gives_back_once() -> None:
+    office = Office(replace(deposit_of(), counted=True), CAP)
+    office.take(event_of(O.EXPIRED), event_of(O.CANCELLED), event_of(O.FAILED))
+    assert (office.deposit.status, office.used) == (S.FAILED, 0)
+    assert len(office.book.records) == 4, "the wallet, its limit, the opening and one end"
+
+
+@pytest.mark.parametrize(("amount", "used"), [("7.00", "7.00"), ("10.00", "10.00"), ("12.00", "12.00")])
+def test_what_was_paid_is_what_is_used_in_the_end(amount: str, used: str) -> None:
+    assert used_by([event_of(amount=amount)])[1:] == (nanos(amount), nanos(used))
+
+
+def test_a_second_payment_counts_by_itself() -> None:
+    assert used_by([event_of(), SECOND_PAYMENT])[1] == used_by([event_of(), SECOND_PAYMENT])[2]
+
+
+def test_a_deposit_from_before_openings_were_recorded_is_credited_and_counted_then() -> None:
+    office = Office(deposit_of(), CAP).take(event_of(O.FAILED), event_of(), event_of())
+    assert (office.deposit.status, office.cash, office.used) == (S.CREDITED, TEN, TEN)
+    assert len(office.book.records) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,32 @@
 """Opening a deposit's payment: for whom, in which states, for how long, and with nothing of the answer kept."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from countroom.cashier.deposits import UNPAID, Deposit, DepositStatus
+from countroom.cashier.deposits import UNPAID, Actor, Change, Deposit, DepositStatus
 from countroom.cashier.gates import Declined, DeclineReason
 from countroom.cashier.gateways.openers.dialect import Kind, OpenedPayment, PaymentOrder
 from countroom.cashier.opening import OPEN, PAY_MS, PAYABLE_MS, NoSuchDeposit, NotPayable, PaymentOpening
+from countroom.cashier.overdue import expired
 from countroom.cashier.store import CashierStore
 from countroom.cashier.terms import TERMS, Method
-from countroom.ledger.movements import LimitKind, Status
-from countroom.ledger.wallet import Limit, Wallet
+from countroom.jurisdictions.profile import Level
+from countroom.ledger.movements import ExclusionKind, LimitKind, Period, Status
+from countroom.ledger.wallet import Exclusion, Limit, Wallet
 from tests.unit.cashier.support import DEPOSIT_ID, OTHER_PLAYER, PLAYER, deposit_of, keep, nanos
 from tests.unit.clock import START_MS, FixedClock
 from tests.unit.conftest import CASHIER_TABLE
 
 WALLET = Wallet(PLAYER, "EUR", "NL", version=1)
 STRIPE = replace(deposit_of("10.00"), gateway="stripe", method="card")
+COUNTED = replace(STRIPE, counted=True)
+
+
+def limit(cap: str, used: str = "0.00", *, begun_ms: int = START_MS - 1) -> Limit:
+    return Limit(LimitKind.DEPOSIT, Period.WEEK, nanos(cap), nanos(used), begun_ms)
 
 
 class Gateway:
@@ -39,10 +46,16 @@ def gateway() -> Gateway:
 
 
 def opening(
-    dynamodb: Any, clock: FixedClock, gateway: Gateway, wallet: Wallet | None = WALLET, reachable: Mapping[str, Any] = TERMS
+    dynamodb: Any,
+    clock: FixedClock,
+    gateway: Gateway,
+    wallet: Wallet | None = WALLET,
+    reachable: Mapping[str, Any] = TERMS,
+    levels: Collection[Level] = frozenset(Level),
 ) -> PaymentOpening:
     tills = {"stripe": gateway, "adyen": gateway}
-    return PaymentOpening(CashierStore(dynamodb, CASHIER_TABLE), lambda _player: wallet, clock, tills.get, reachable)
+    store = CashierStore(dynamodb, CASHIER_TABLE)
+    return PaymentOpening(store, lambda _player: wallet, lambda _player: levels, clock, tills.get, reachable)
 
 
 def everything(dynamodb: Any) -> list[dict[str, Any]]:
@@ -129,10 +142,9 @@ def test_a_foreign_an_unknown_and_an_impossible_id_look_the_same(dynamodb: Any, 
         (replace(WALLET, country="MT"), replace(STRIPE, method="bank"), DeclineReason.METHOD_NOT_ALLOWED),
         (WALLET, replace(STRIPE, method="crypto"), DeclineReason.METHOD_NOT_ALLOWED),
         (WALLET, replace(STRIPE, amount=nanos("10000.01")), DeclineReason.METHOD_NOT_ALLOWED),
-        (
-            replace(WALLET, limits=(Limit(LimitKind.DEPOSIT, 10**13, nanos("15.00"), nanos("5.01"), 0),)),
-            STRIPE,
-            DeclineReason.LIMIT_REACHED,
+        *(
+            (replace(WALLET, exclusion=Exclusion(kind, START_MS - 1, START_MS + 1)), COUNTED, DeclineReason.WALLET_EXCLUDED)
+            for kind in ExclusionKind
         ),
     ],
 )
@@ -140,8 +152,60 @@ def test_who_may_not_pay_in_any_more_is_not_sent_to_pay(
     dynamodb: Any, clock: FixedClock, gateway: Gateway, wallet: Wallet | None, deposit: Deposit, reason: DeclineReason
 ) -> None:
     keep(CashierStore(dynamodb, CASHIER_TABLE), deposit)
-    assert opening(dynamodb, clock, gateway, wallet).open(PLAYER, DEPOSIT_ID, "") == Declined(reason)
+    declined = opening(dynamodb, clock, gateway, wallet).open(PLAYER, DEPOSIT_ID, "")
+    assert isinstance(declined, Declined)
+    assert declined.reason is reason
     assert gateway.asked == []
+
+
+@pytest.mark.parametrize(
+    ("deposit", "running", "is_opened"),
+    [
+        (STRIPE, limit("15.00", "5.00"), False),  # from before openings were recorded: the limit has counted nothing of it
+        (COUNTED, limit("10.00", "10.00"), True),  # it was counted when it was opened
+        (COUNTED, limit("1.00", "10.00"), True),  # lowered since
+        (COUNTED, limit("10.00", begun_ms=START_MS), False),  # the limit is newer: each of many such would find this room
+        (COUNTED, limit("10.00", "10.00", begun_ms=START_MS - 1), True),
+    ],
+)
+def test_a_deposit_that_was_counted_when_it_was_opened_is_not_counted_again(
+    dynamodb: Any, clock: FixedClock, gateway: Gateway, deposit: Deposit, running: Limit, *, is_opened: bool
+) -> None:
+    keep(CashierStore(dynamodb, CASHIER_TABLE), deposit)
+    desk = opening(dynamodb, clock, gateway, replace(WALLET, limits=(running,)))
+    if is_opened:
+        assert isinstance(desk.open(PLAYER, DEPOSIT_ID, ""), tuple)
+    else:
+        with pytest.raises(NotPayable):
+            desk.open(PLAYER, DEPOSIT_ID, "")
+    assert len(gateway.asked) == is_opened
+
+
+@pytest.mark.parametrize(("levels", "is_opened"), [(set(), False), ({Level.AGE}, False), ({Level.AGE, Level.IDENTITY}, True)])
+def test_who_is_no_longer_verified_is_not_sent_to_pay(
+    dynamodb: Any, clock: FixedClock, gateway: Gateway, levels: set[Level], *, is_opened: bool
+) -> None:
+    keep(CashierStore(dynamodb, CASHIER_TABLE), COUNTED)
+    found = opening(dynamodb, clock, gateway, replace(WALLET, country="GB"), levels=levels).open(PLAYER, DEPOSIT_ID, "")
+    assert isinstance(found, tuple) is is_opened
+    assert len(gateway.asked) == is_opened
+
+
+def test_a_failed_one_that_has_given_back_what_it_took_is_not_opened_again(
+    dynamodb: Any, clock: FixedClock, gateway: Gateway
+) -> None:
+    failed = replace(COUNTED, status=DepositStatus.FAILED)
+    keep(CashierStore(dynamodb, CASHIER_TABLE), expired(failed, START_MS))
+    with pytest.raises(NotPayable):
+        opening(dynamodb, clock, gateway).open(PLAYER, DEPOSIT_ID, "")
+    assert gateway.asked == []
+
+
+def test_a_failed_one_that_still_counts_can_be_tried_again(dynamodb: Any, clock: FixedClock, gateway: Gateway) -> None:
+    last = Change(START_MS, DepositStatus.FAILED, "gateway.payment_failed:card_declined", Actor.GATEWAY)
+    keep(CashierStore(dynamodb, CASHIER_TABLE), replace(COUNTED, status=last.status, changes=(*COUNTED.changes, last)))
+    full = replace(WALLET, limits=(limit("10.00", "10.00"),))
+    assert isinstance(opening(dynamodb, clock, gateway, full).open(PLAYER, DEPOSIT_ID, ""), tuple)
 
 
 def test_a_gateway_that_is_not_set_up_is_not_asked(dynamodb: Any, clock: FixedClock, gateway: Gateway) -> None:

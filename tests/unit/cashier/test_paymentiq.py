@@ -14,8 +14,9 @@ from countroom.cashier.gateways.paymentiq import MESSAGES, Answer, ErrorCode
 from countroom.cashier.store import StoreUnavailable
 from countroom.ledger.audit import audit_items
 from countroom.ledger.book import OutcomeUnknown, Posted
-from countroom.ledger.movements import LimitKind, Reference, SetLimit, SetStatus, Status
-from countroom.times import DAY_MS
+from countroom.ledger.movements import ExclusionKind, LimitKind, Period, Reference, SetStatus, Status
+from countroom.ledger.rules import limits
+from countroom.ledger.safeguards import SetLimit, StartExclusion
 from tests.unit.cashier.paymentiq_world import House, call, cancel, money, out, stray, verify
 from tests.unit.cashier.support import (
     DEPOSIT_ID,
@@ -167,8 +168,7 @@ def test_an_authorisation_that_cannot_be_is_refused_each_time_the_same(
 
 
 def test_a_refusal_of_the_moment_stays_one(house: House, clock: FixedClock) -> None:
-    limit = SetLimit(Reference("house:limit", "l-1"), PLAYER, "EUR", nanos("5.00"), LimitKind.DEPOSIT, 7 * DAY_MS)
-    assert isinstance(house.book.post(limit), Posted)
+    limited(house, "5.00")
     for _ in range(2):
         refused(house.says("authorize", call()), ErrorCode.LIMIT_REACHED)
         clock.advance(seconds=30 * 86_400)
@@ -176,6 +176,84 @@ def test_a_refusal_of_the_moment_stays_one(house: House, clock: FixedClock) -> N
     assert (deposit.status, deposit.changes[-1].cause) == (DepositStatus.FAILED, "gateway.payment_failed:limit_reached")
     assert house.says("transfer", call())["success"]
     refused(house.says("authorize", call()), ErrorCode.LIMIT_REACHED)
+
+
+def limited(house: House, cap: str, name: str = "l-1") -> None:
+    limit = SetLimit(Reference("house:limit", name), PLAYER, "EUR", nanos(cap), LimitKind.DEPOSIT, Period.WEEK)
+    assert isinstance(house.book.post(limit), Posted)
+
+
+def used(house: House) -> int:
+    (limit,) = house.wallet().limits
+    return limits.used(limit, house.clock())
+
+
+class TestCounted:
+    """A deposit that counts towards the player's limits since it was opened."""
+
+    @pytest.fixture
+    def house(self, dynamodb: Any, clock: FixedClock) -> House:
+        house = House(dynamodb, clock, opened=False)
+        limited(house, "20.00")
+        clock.advance(seconds=1)
+        house.open()
+        assert used(house) == nanos("10.00")
+        return house
+
+    def test_it_is_authorised_although_the_limit_is_full_and_counted_once(self, house: House) -> None:
+        limited(house, "10.00", "l-2")
+        for _ in range(2):
+            assert house.says("authorize", call())["success"]
+            assert house.says("transfer", call(authCode=DEPOSIT_ID))["success"]
+        assert (house.holds(), used(house)) == (money("60.00"), nanos("10.00"))
+
+    def test_no_more_is_authorised_than_it_was_opened_for(self, house: House) -> None:
+        for _ in range(2):
+            refused(house.says("authorize", call("10.01")), ErrorCode.LIMIT_REACHED)
+        assert (house.deposit().status, used(house)) == (DepositStatus.FAILED, 0)
+
+    def test_what_is_paid_all_the_same_counts(self, house: House) -> None:
+        assert house.says("transfer", call("12.00"))["success"]
+        assert used(house) == nanos("12.00")
+
+    def test_less_gives_the_rest_back(self, house: House) -> None:
+        assert house.says("transfer", call("9.00"))["success"]
+        assert used(house) == nanos("9.00")
+
+    def test_cancelled_it_gives_back_once_and_paid_after_that_it_counts_again(self, house: House) -> None:
+        for _ in range(2):
+            assert house.says("cancel", cancel(DEPOSIT_ID, "1001"))["success"]
+        assert used(house) == 0
+        for _ in range(2):
+            assert house.says("transfer", call())["success"]
+        assert used(house) == nanos("10.00")
+
+    @pytest.mark.parametrize("ending", ["cancel", "transfer"])
+    def test_what_was_authorised_once_authorises_no_other_payment(self, house: House, ending: str) -> None:
+        first = house.says("authorize", call())
+        assert first["success"]
+        refused(house.says("authorize", call("9000.00", "1002")), ErrorCode.ALREADY_PROCESSED)
+        assert house.says(ending, cancel(DEPOSIT_ID, "1001") if ending == "cancel" else call())["success"]
+        for _ in range(2):
+            refused(house.says("authorize", call(tx="1002")), ErrorCode.ALREADY_PROCESSED)
+        assert house.says("authorize", call()) == first
+
+    def test_what_is_taken_back_gives_back_and_what_is_given_back_counts(self, house: House) -> None:
+        house.says("transfer", call())
+        house.says("transfer", call("-10.00", "1002", originTxId="1001", txName="Chargeback"))
+        assert used(house) == 0
+        house.says("transfer", call("10.00", "1003", originTxId="1001", txName="ChargebackReversal"))
+        assert used(house) == nanos("10.00")
+
+    @pytest.mark.parametrize("kind", list(ExclusionKind))
+    def test_an_exclusion_or_time_out_refuses_the_payment_and_books_what_arrives(self, house: House, kind: ExclusionKind) -> None:
+        start = StartExclusion(Reference("house:player", "x-1"), PLAYER, kind, house.clock() + 1000)
+        assert isinstance(house.book.post(start), Posted)
+        refused(house.says("verifyuser", verify()), ErrorCode.USER_EXCLUDED)
+        refused(house.says("authorize", call()), ErrorCode.USER_EXCLUDED)
+        assert (house.deposit().status, used(house)) == (DepositStatus.FAILED, 0)
+        assert house.says("transfer", call())["success"]
+        assert (house.holds(), used(house)) == (money("60.00"), nanos("10.00"))
 
 
 def test_a_payment_that_will_not_be_made_is_cancelled(house: House) -> None:

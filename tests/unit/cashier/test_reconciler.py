@@ -9,18 +9,23 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from countroom.cashier.deposits import Actor, Booking, Change, Deposit, DepositStatus, Fact, Payment
+from countroom.cashier import uses
+from countroom.cashier.deposits import Actor, Booking, Change, Deposit, DepositStatus, Fact, Payment, open_deposit
 from countroom.cashier.idempotency import Answer, Claim
 from countroom.cashier.reconciler import OutOfTime, Reconciler
 from countroom.cashier.settlement_file import HEADER
 from countroom.cashier.settlement_shelf import FILE_BYTES_MAX, Carried, FileTooLarge, Shelf, ShelfUnavailable, day_start_ms
 from countroom.cashier.store import GATEWAY_INDEX, INDEX, CashierStore
+from countroom.ledger.book import Posted
+from countroom.ledger.movements import LimitKind, Period, Reference
+from countroom.ledger.safeguards import SetLimit
 from countroom.times import to_iso
 from handlers import settlement_check
 from runtime import aws as runtime_aws
 from runtime import telemetry
-from tests.unit.cashier.support import PLAYER, nanos
+from tests.unit.cashier.support import PLAYER, nanos, open_wallet
 from tests.unit.clock import FixedClock
+from tests.unit.conftest import LEDGER_TABLE
 
 TABLE, BUCKET = "settled", "settlements-bucket"
 DAY = date(2026, 1, 10)
@@ -109,11 +114,14 @@ def house(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:  # noq
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     made = House(dynamodb, s3)
     monkeypatch.setenv("CASHIER_TABLE", TABLE)
+    monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
     monkeypatch.setenv("SETTLEMENT_BUCKET", BUCKET)
     monkeypatch.setattr(settlement_check, "system_clock", made.clock)
-    settlement_check._parts.cache_clear()
+    for parts in (settlement_check._parts, settlement_check._book):
+        parts.cache_clear()
     yield made
-    settlement_check._parts.cache_clear()
+    for parts in (settlement_check._parts, settlement_check._book):
+        parts.cache_clear()
 
 
 @pytest.fixture
@@ -322,6 +330,29 @@ def test_what_nobody_completed_for_a_day_is_closed_and_nobody_is_called(house: H
     check()
     assert counts["DepositsExpired:standard"] == 2
     assert [house.store.get(deposit_id(number)) for number in range(3)] == kept
+
+
+def test_what_is_closed_gives_back_what_it_took_of_the_players_limit(house: House, counts: dict[str, int], dynamodb: Any) -> None:
+    book = open_wallet(dynamodb, house.clock)
+    limit = SetLimit(Reference("house:limit", "l-1"), PLAYER, "EUR", nanos("25.00"), LimitKind.DEPOSIT, Period.MONTH)
+    assert isinstance(book.post(limit), Posted)
+    now = house.clock()
+    for number, hours in enumerate((23, 25)):
+        name = deposit_id(number)
+        made = open_deposit(name, PLAYER, "standard", "EUR", nanos("10.00"), now - hours * HOUR, counted=True)
+        parts = house.store.opening(made, Claim(PLAYER, name, b"print"), Answer(201, ""))
+        assert isinstance(book.post(uses.opening(made), companions=parts), Posted)
+
+    def used() -> int:
+        wallet = book.wallet(PLAYER)
+        assert wallet is not None
+        return wallet.limits[0].used
+
+    assert used() == nanos("20.00")
+    for _ in range(2):
+        check()
+        assert used() == nanos("10.00")
+    assert counts["DepositsExpired:standard"] == 1
 
 
 def test_out_of_time_it_says_that_it_is_incomplete_and_keeps_nothing_half_done(house: House, counts: dict[str, int]) -> None:

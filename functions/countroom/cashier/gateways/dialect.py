@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from countroom import shared_keys
 from countroom.cashier.deposits import Payment
 from countroom.cashier.withdrawals.life import Said
 
@@ -21,8 +22,8 @@ class DeliveryStale(Exception):
     """Signed too long ago, or in the future: perhaps a recording, perhaps a clock that is wrong."""
 
 
-class SecretsUnusable(Exception):
-    """The gateway's secret holds no usable key; nothing can be verified until it does."""
+SecretsUnusable = shared_keys.SecretsUnusable
+"""The gateway's secret holds no usable key; nothing can be verified until it does."""
 
 
 class MalformedEvent(ValueError):

@@ -1,7 +1,7 @@
-"""What the signatures of all gateways share: keys from secrets, comparing in constant time, and how old a delivery may be. Pure.
+"""What the signatures of all gateways share: how they are written down, and how old a delivery may be. Pure.
 
 A dialect says which bytes are signed and how a signature is written down; everything that could be got wrong in the same way twice
-is here. Every key is tried against every signature: both secrets are valid while one of them is being changed.
+is here, or in `shared_keys` where other rooms need it as well.
 """
 
 import base64
@@ -9,46 +9,32 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from countroom.cashier.gateways.dialect import DeliveryStale, SecretsUnusable, SignatureInvalid
+from countroom.cashier.gateways.dialect import DeliveryStale, SignatureInvalid
+from countroom.shared_keys import KEY_BYTES_MIN, SECRETS_MAX, SIGNATURES_MAX, from_hex, is_signed, keys_of, texts
+
+__all__ = [
+    "KEY_BYTES_MIN",
+    "SECRETS_MAX",
+    "SIGNATURES_MAX",
+    "TOLERANCE_MS",
+    "from_base64",
+    "from_hex",
+    "is_shared_secret",
+    "is_signed",
+    "keys_of",
+    "require_fresh",
+    "require_signed",
+    "seconds",
+    "texts",
+]
 
 TOLERANCE_MS: Final = 5 * 60 * 1000
 """How far from now a delivery may have been signed, both ways: Standard Webhooks' and Stripe's own libraries have five minutes."""
 
-SECRETS_MAX: Final = 4
-SIGNATURES_MAX: Final = 8
-KEY_BYTES_MIN: Final = 16
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)  # whole seconds since 1970
-_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
-
-
-def texts(secret: Mapping[str, Any]) -> list[str]:
-    """Read the texts of `{"secrets": [text, …]}`, the form in which every gateway's secret is kept; what is none is left out."""
-    found = secret.get("secrets")
-    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
-
-
-def keys_of(secrets: Sequence[str], read: Callable[[str], bytes | None]) -> list[bytes]:
-    """Give the usable keys of the first SECRETS_MAX secrets; `read` gives None for a text that is no secret of its gateway.
-
-    A key of less than KEY_BYTES_MIN bytes is not usable: a placeholder must not come to be trusted. Raises SecretsUnusable.
-    """
-    keys = [key for secret in secrets[:SECRETS_MAX] if (key := read(secret)) and len(key) >= KEY_BYTES_MIN]
-    if not keys:
-        raise SecretsUnusable("no usable secret")
-    return keys
-
-
-def is_signed(keys: Iterable[bytes], message: bytes, signatures: Sequence[bytes]) -> bool:
-    """Say whether one of the first SIGNATURES_MAX signatures is the HMAC-SHA256 of `message` by one of `keys`.
-
-    All pairs are compared, each in constant time, so the time taken does not tell which was near.
-    """
-    expected = [hmac.digest(key, message, hashlib.sha256) for key in keys]
-    matches = [hmac.compare_digest(mine, theirs) for mine in expected for theirs in signatures[:SIGNATURES_MAX]]
-    return any(matches)
 
 
 def require_signed(keys: Iterable[bytes], message: bytes, signatures: Sequence[bytes]) -> None:
@@ -77,11 +63,6 @@ def from_base64(text: str) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return found if base64.b64encode(found).decode().rstrip("=") == text.rstrip("=") else None
-
-
-def from_hex(text: str) -> bytes | None:
-    """Decode hexadecimal digits of either case and nothing else (no white space, which Python's own reader takes)."""
-    return bytes.fromhex(text) if _HEX.fullmatch(text) else None
 
 
 def is_shared_secret(given: str, secrets: Sequence[str]) -> bool:

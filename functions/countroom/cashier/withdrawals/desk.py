@@ -24,14 +24,16 @@ from countroom.cashier.withdrawals.forms import Ask, Declined, DeclineReason, Fa
 from countroom.cashier.withdrawals.life import Cancel, Step
 from countroom.cashier.withdrawals.lists import Page, WithdrawalLists
 from countroom.cashier.withdrawals.methods import Methods
-from countroom.cashier.withdrawals.screening import Person, barrier, owes
+from countroom.cashier.withdrawals.screening import Person, barrier, lacking, owes
 from countroom.cashier.withdrawals.store import WithdrawalStore
 from countroom.cashier.withdrawals.tally import Tally, with_request
 from countroom.cashier.withdrawals.views import withdrawal_view
 from countroom.cashier.withdrawals.withdrawal import ID_LENGTH, ID_PREFIX, Withdrawal, is_withdrawal_id
 from countroom.clock import Clock
+from countroom.jurisdictions.profiles import profile_of
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Reason
+from countroom.ledger.rules.effects import status_at
 from countroom.ledger.wallet import Wallet
 
 CREATED: Final = 201
@@ -125,7 +127,7 @@ class WithdrawalDesk:
     def may_cancel(self, player_id: str) -> bool:
         """Say whether the player's country lets him call withdrawals back."""
         wallet = self._book.wallet(player_id)
-        return wallet is not None and terms.profile(wallet.country).may_cancel
+        return wallet is not None and profile_of(wallet.country).player_may_cancel_withdrawal
 
     def cancel(self, player_id: str, withdrawal_id: str) -> Withdrawal | Declined:
         """Call a withdrawal back before it is sent; one that was called back before is given again."""
@@ -158,9 +160,11 @@ class WithdrawalDesk:
         """Say what the house has against money leaving this player's wallet at all."""
         if wallet is None:
             return Declined(DeclineReason.NO_WALLET)
-        person = self._person_of(wallet.player_id)
-        if code := barrier(wallet.status, terms.profile(wallet.country), verified=person.verified, in_debt=owes(wallet)):
-            return Declined(_BARRIERS[code])
+        profile = profile_of(wallet.country)
+        lacks = lacking(profile, self._person_of(wallet.player_id).levels)
+        if code := barrier(status_at(wallet, self._clock()), profile, verified=not lacks, in_debt=owes(wallet)):
+            reason = _BARRIERS[code]
+            return Declined(reason, tuple(Fault("level", level) for level in lacks) if reason is DeclineReason.NOT_VERIFIED else ())
         if wallet.currency != request.currency.code:
             return Declined(DeclineReason.WRONG_CURRENCY)
         return None
@@ -190,7 +194,7 @@ class WithdrawalDesk:
 
     def _write(self, step: Step, tally: Tally, wallet: Wallet, claim: Claim) -> OpenResult | None:
         made = step.withdrawal
-        view = withdrawal_view(made, may_cancel=terms.profile(wallet.country).may_cancel)
+        view = withdrawal_view(made, may_cancel=profile_of(wallet.country).player_may_cancel_withdrawal)
         answer = Answer(CREATED, to_json(view))
         parts = self._store.opening(made, with_request(tally, made, made.created_at_ms), claim, answer)
         (movement,) = movements_of(made, step)

@@ -5,11 +5,24 @@ from collections.abc import Callable
 from countroom.cashier.withdrawals import terms
 from countroom.cashier.withdrawals.life import Screened
 from countroom.cashier.withdrawals.methods import Methods
-from countroom.cashier.withdrawals.screening import METHOD_LOST, Facts, Person, Settings, Stage, barrier, owes, screen
+from countroom.cashier.withdrawals.screening import (
+    METHOD_LOST,
+    Facts,
+    Person,
+    Settings,
+    Stage,
+    barrier,
+    lacking,
+    more_is_due,
+    owes,
+    screen,
+)
 from countroom.cashier.withdrawals.store import WithdrawalStore
 from countroom.cashier.withdrawals.tally import Tally
 from countroom.cashier.withdrawals.withdrawal import Withdrawal
 from countroom.clock import Clock
+from countroom.jurisdictions.profiles import profile_of
+from countroom.ledger.rules.effects import status_at
 from countroom.ledger.wallet import Wallet
 
 
@@ -44,7 +57,7 @@ class Screener:
         tally = self._store.tally(withdrawal.player_id)
         usable = self._methods.usable(withdrawal.player_id, withdrawal.instrument) is not None
         facts = _facts(withdrawal, wallet, person, tally, now_ms=self._clock(), usable=usable)
-        return screen(facts, Settings(terms.THRESHOLDS[withdrawal.currency], terms.profile(wallet.country)))
+        return screen(facts, Settings(terms.THRESHOLDS[withdrawal.currency], profile_of(wallet.country)))
 
     def barred(self, withdrawal: Withdrawal) -> str:
         """Say why this withdrawal must not be paid by now: a rule's code, or ''.
@@ -52,15 +65,16 @@ class Screener:
         That its method is lost counts where screening has not seen it: who approved it otherwise did not know.
         """
         wallet = self._wallet(withdrawal.player_id)
-        verified = self._person_of(withdrawal.player_id).verified
-        code = barrier(wallet.status, terms.profile(wallet.country), verified=verified, in_debt=owes(wallet))
+        profile = profile_of(wallet.country)
+        verified = not lacking(profile, self._person_of(withdrawal.player_id).levels)
+        code = barrier(status_at(wallet, self._clock()), profile, verified=verified, in_debt=owes(wallet))
         if code or f"{Stage.VERIFICATION}.{METHOD_LOST}" in withdrawal.reasons:
             return code
         return "" if self._methods.usable(withdrawal.player_id, withdrawal.instrument) else METHOD_LOST
 
     def may_cancel(self, withdrawal: Withdrawal) -> bool:
         """Say whether the country of its player lets a withdrawal be called back because he asks for it."""
-        return terms.profile(self._wallet(withdrawal.player_id).country).may_cancel
+        return profile_of(self._wallet(withdrawal.player_id).country).player_may_cancel_withdrawal
 
     def _wallet(self, player_id: str) -> Wallet:
         wallet = self._wallet_of(player_id)
@@ -71,11 +85,13 @@ class Screener:
 
 def _facts(withdrawal: Withdrawal, wallet: Wallet, person: Person, tally: Tally, *, now_ms: int, usable: bool) -> Facts:
     day = tally.within(now_ms)
+    profile = profile_of(wallet.country)
     others = [asked for asked in day if asked.withdrawal_id != withdrawal.withdrawal_id]
     return Facts(
         amount=withdrawal.amount,
-        status=wallet.status,
-        verified=person.verified,
+        status=status_at(wallet, now_ms),
+        verified=not lacking(profile, person.levels),
+        more_is_due=more_is_due(profile, wallet, person.levels),
         age_ms=now_ms - person.registered_at_ms if person.registered_at_ms is not None else 0,
         method_usable=usable,
         payouts_ever=tally.paid_ever,

@@ -4,13 +4,14 @@ The rules are asked stage by stage: play safety, verification, risk. A stage tha
 said does not matter. Short of that, everything that calls for people is collected, so that they see all of it at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from countroom.cashier.withdrawals.life import Clearance, Screened
-from countroom.cashier.withdrawals.terms import CAUTIONS, Cautions, Profile, Thresholds
+from countroom.cashier.withdrawals.terms import CAUTIONS, Cautions, Thresholds
+from countroom.jurisdictions.profile import Level, Profile
 from countroom.ledger.movements import Status
 from countroom.ledger.wallet import Wallet
 
@@ -30,9 +31,12 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What other rooms know of a player: whether he is verified, and when he registered (epoch ms, None where nobody knows)."""
+    """What other rooms know of a player: which levels of verification he has, and when he registered.
 
-    verified: bool
+    The instant is epoch ms, None where nobody knows it.
+    """
+
+    levels: frozenset[Level]
     registered_at_ms: int | None
 
 
@@ -40,14 +44,17 @@ class Person:
 class Facts:
     """What the rules ask about. Amounts are nanos of the wallet's currency.
 
-    `age_ms`: of the account. `method_usable`: the deposit that the money goes back to is still the player's and was not taken back.
-    `payouts_ever`, `payouts_here`: how many the player has had, and through this gateway. `day_count`, `day_sum`: his requests of
-    the last 24 hours, this one among them. `attention_elsewhere`: people must look at another withdrawal of his.
+    `status`: as it stands at this moment, a running exclusion or time-out counted. `verified`: the player has every level that his
+    profile asks for before a withdrawal. `more_is_due`: his net deposits ask for a level that he has not. `age_ms`: of the
+    account. `method_usable`: the deposit that the money goes back to is still the player's and was not taken back. `payouts_ever`,
+    `payouts_here`: how many the player has had, and through this gateway. `day_count`, `day_sum`: his requests of the last 24
+    hours, this one among them. `attention_elsewhere`: people must look at another withdrawal of his.
     """
 
     amount: int
     status: Status
     verified: bool
+    more_is_due: bool
     age_ms: int
     method_usable: bool
     payouts_ever: int
@@ -100,6 +107,7 @@ RULES: Final = (
         lambda facts, settings: facts.status is Status.EXCLUDED and not settings.profile.excluded_may_withdraw,
     ),
     Rule("not_verified", Stage.VERIFICATION, _REFUSE, lambda facts, _: not facts.verified),
+    Rule("more_is_due", Stage.VERIFICATION, _REVIEW, lambda facts, _: facts.more_is_due),
     Rule(METHOD_LOST, Stage.VERIFICATION, _REVIEW, lambda facts, _: not facts.method_usable),
     Rule("in_debt", Stage.RISK, _REFUSE, lambda facts, _: facts.in_debt),
     Rule("first_withdrawal", Stage.RISK, _REVIEW, lambda facts, _: facts.payouts_ever <= 0),
@@ -127,6 +135,21 @@ def screen(facts: Facts, settings: Settings) -> Screened:
         return Screened(Clearance.APPROVE)
     much = max(facts.amount, facts.day_sum) >= settings.thresholds.four_eyes  # asked for in parts, it is as much
     return Screened(_REVIEW, tuple(reviewed), 2 if much else 1)
+
+
+def lacking(profile: Profile, levels: Collection[Level]) -> tuple[Level, ...]:
+    """Give the levels that a player still needs before money leaves, in the order in which to ask for them."""
+    return tuple(level for level in Level if level in profile.verification.withdrawal and level not in levels)
+
+
+def more_is_due(profile: Profile, wallet: Wallet, levels: Collection[Level]) -> bool:
+    """Say whether a player's net deposits ask for a level that he has not.
+
+    That holds up further deposits and further play. Of money that is his people look where it goes, and it is not withheld for it
+    (LCCP 17.1.1: what could have been asked before is not asked at a withdrawal).
+    """
+    net = wallet.totals.deposited - wallet.totals.withdrawn
+    return not profile.verification.at(net, wallet.currency) <= set(levels)
 
 
 def owes(wallet: Wallet) -> bool:

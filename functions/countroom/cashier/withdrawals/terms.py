@@ -1,6 +1,7 @@
-"""What the house allows and asks of withdrawals: by gateway, by currency and by country. Pure.
+"""What the house allows and asks of withdrawals: by gateway and by currency. Pure.
 
-These are settings of the house and not of a stage: a withdrawal that is refused in one stage is refused in all.
+What a country asks is in `countroom.jurisdictions`. These are settings of the house and not of a stage: a withdrawal that is
+refused in one stage is refused in all.
 """
 
 from collections.abc import Mapping
@@ -51,33 +52,10 @@ class Cautions:
     turnover_percent: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What a country's rules say.
-
-    `may_cancel`: the player may call a withdrawal back before it is sent. Where he may not, the offer itself is forbidden (Remote
-    Gambling and Software Technical Standards of the Gambling Commission, 14B: no reversal of withdrawals in Great Britain).
-    `excluded_may_withdraw`: who has excluded himself from play gets his money.
-    """
-
-    may_cancel: bool = True
-    excluded_may_withdraw: bool = True
-
-
 REQUESTS_PER_DAY: Final = 10
 """How often a player may ask within 24 hours, whatever became of it: each is work, and a line in an item of bounded size."""
 
 CAUTIONS: Final = Cautions()
-
-_DEFAULT_PROFILE: Final = Profile()
-PROFILES: Final[Mapping[str, Profile]] = MappingProxyType({"GB": Profile(may_cancel=False)})
-"""Countries (ISO 3166 alpha-2) whose rules are not the default's."""
-
-
-def profile(country: str) -> Profile:
-    """Give the rules of a country."""
-    return PROFILES.get(country, _DEFAULT_PROFILE)
-
 
 # smallest, largest, a day; people look, at a day, two of them: of currencies that are worth about the same
 _GROUPS: Final = (

@@ -11,12 +11,14 @@ from countroom.cashier.gateways.dialect import PaymentOutcome
 from countroom.cashier.idempotency import Claim
 from countroom.cashier.store import StoreUnavailable
 from countroom.cashier.terms import Method
-from countroom.cashier.withdrawals import methods, terms
-from countroom.cashier.withdrawals.forms import Ask, Opened
+from countroom.cashier.withdrawals import desk, methods, terms
+from countroom.cashier.withdrawals.forms import Ask, Declined, Opened
 from countroom.cashier.withdrawals.life import Clearance, Refuse, Said, Screened, Submit
 from countroom.cashier.withdrawals.withdrawal import WithdrawalStatus, Word
+from countroom.jurisdictions.profiles import NEUTRAL
 from countroom.ledger.book import OutcomeUnknown
-from countroom.ledger.movements import Adjustment, BonusGranted, Reference, Status
+from countroom.ledger.movements import Adjustment, BonusGranted, ExclusionKind, Reference, Status
+from countroom.ledger.safeguards import StartExclusion
 from tests.unit.cashier.support import OTHER_PLAYER, PLAYER, nanos
 from tests.unit.cashier.withdrawals.world import DAY_MS, World, declined
 from tests.unit.conftest import WITHDRAWALS_TABLE
@@ -140,17 +142,29 @@ def test_who_is_excluded_gets_his_money_and_who_is_blocked_does_not(world: World
 
 
 def test_where_the_profile_says_so_who_is_excluded_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terms, "PROFILES", {"MT": terms.Profile(excluded_may_withdraw=False)})
+    monkeypatch.setattr(desk, "profile_of", lambda _country: replace(NEUTRAL, excluded_may_withdraw=False))
     deposit_id = world.deposit()
     world.set_status(Status.EXCLUDED)
     assert declined(world.ask(deposit_id)) == ("wallet_excluded", [])
     assert world.balances == (100, 0)
 
 
+@pytest.mark.parametrize("kind", list(ExclusionKind))
+def test_a_running_exclusion_or_time_out_keeps_nobody_from_his_money(world: World, kind: ExclusionKind) -> None:
+    deposit_id = world.deposit()
+    world.post(StartExclusion(Reference("house:player", "x-1"), PLAYER, kind, world.clock() + DAY_MS))
+    made = opened(world.ask(deposit_id))
+    assert world.balances == (50, 50)
+    assert world.screener.barred(world.get(made.withdrawal_id)) == ""
+
+
 def test_who_is_not_verified_gets_nothing(world: World) -> None:
     deposit_id = world.deposit()
     world.unverify()
-    assert declined(world.ask(deposit_id)) == ("not_verified", [])
+    result = world.ask(deposit_id)
+    assert declined(result) == ("not_verified", ["level"])
+    assert isinstance(result, Declined)
+    assert [fault.message for fault in result.faults] == ["identity"]
     assert world.written == {}
 
 

@@ -12,9 +12,11 @@ from countroom.cashier.store import StoreUnavailable
 from countroom.cashier.withdrawals import terms
 from countroom.cashier.withdrawals.life import Clearance, Flag, Refuse, Said, Screened
 from countroom.cashier.withdrawals.screening import RULES, Facts, Person, Settings, Stage, barrier, screen
-from countroom.cashier.withdrawals.terms import Allowance, Profile, Thresholds
+from countroom.cashier.withdrawals.terms import Allowance, Thresholds
 from countroom.cashier.withdrawals.views import withdrawal_view
 from countroom.cashier.withdrawals.withdrawal import Actor, Attention, Word
+from countroom.jurisdictions.profile import Level, Profile
+from countroom.jurisdictions.profiles import NEUTRAL
 from countroom.ledger.movements import Adjustment, Bet, Reference, Status
 from tests.unit.cashier.support import PLAYER, nanos
 from tests.unit.cashier.withdrawals.world import DAY_MS, World
@@ -23,6 +25,7 @@ GOOD = Facts(
     amount=50,
     status=Status.ACTIVE,
     verified=True,
+    more_is_due=False,
     age_ms=30 * DAY_MS,
     method_usable=True,
     payouts_ever=3,
@@ -34,8 +37,9 @@ GOOD = Facts(
     in_debt=False,
     attention_elsewhere=False,
 )
-SETTINGS = Settings(Thresholds(review=100, day_sum=300, four_eyes=500), Profile())
-STRICT = replace(SETTINGS, profile=Profile(excluded_may_withdraw=False))
+SETTINGS = Settings(Thresholds(review=100, day_sum=300, four_eyes=500), NEUTRAL)
+HOLDING = replace(NEUTRAL, excluded_may_withdraw=False)
+STRICT = replace(SETTINGS, profile=HOLDING)
 MILD_TO_STRICT = (Clearance.APPROVE, Clearance.REVIEW, Clearance.REFUSE)
 
 
@@ -51,6 +55,7 @@ def test_good_facts_pass() -> None:
         ({"status": Status.EXCLUDED}, Clearance.APPROVE, ()),
         ({"verified": False}, Clearance.REFUSE, ("verification.not_verified",)),
         ({"method_usable": False}, Clearance.REVIEW, ("verification.method_lost",)),
+        ({"more_is_due": True}, Clearance.REVIEW, ("verification.more_is_due",)),
         ({"in_debt": True, "method_usable": False}, Clearance.REFUSE, ("risk.in_debt",)),
         ({"payouts_here": 0}, Clearance.REVIEW, ("risk.new_method",)),
         ({"payouts_ever": 0, "payouts_here": 0}, Clearance.REVIEW, ("risk.first_withdrawal", "risk.new_method")),
@@ -98,7 +103,7 @@ def test_every_rule_can_be_the_only_one() -> None:
 @pytest.mark.parametrize("status", list(Status))
 @pytest.mark.parametrize("verified", [True, False])
 @pytest.mark.parametrize("in_debt", [True, False])
-@pytest.mark.parametrize("profile", [Profile(), Profile(excluded_may_withdraw=False)])
+@pytest.mark.parametrize("profile", [NEUTRAL, HOLDING], ids=["paid", "held"])
 def test_the_barrier_stands_exactly_where_screening_refuses(
     status: Status, profile: Profile, *, verified: bool, in_debt: bool
 ) -> None:
@@ -113,6 +118,7 @@ ADVERSE: dict[str, Any] = {
     "amount": lambda value, by: value + by,
     "status": lambda value, by: value if value is not Status.ACTIVE else [*Status][by % len(Status)],
     "verified": lambda _value, _by: False,
+    "more_is_due": lambda _value, _by: True,
     "age_ms": lambda value, by: max(0, value - by * DAY_MS),
     "method_usable": lambda _value, _by: False,
     "payouts_ever": lambda value, by: max(0, value - by),
@@ -129,6 +135,7 @@ FACTS = st.builds(
     amount=st.integers(1, 800),
     status=st.sampled_from(Status),
     verified=st.booleans(),
+    more_is_due=st.booleans(),
     age_ms=st.integers(0, 10 * DAY_MS),
     method_usable=st.booleans(),
     payouts_ever=st.integers(0, 2),
@@ -240,8 +247,19 @@ class TestScreener:
     def test_an_account_of_which_nobody_knows_the_age_is_new(self) -> None:
         world = World()
         made = world.asked(world.deposit("50.00"), "50.00")
-        world.person = Person(verified=True, registered_at_ms=None)
+        world.person = Person(frozenset({Level.IDENTITY}), registered_at_ms=None)
         assert "risk.new_account" in world.screener.screen(made).reasons
+
+    def test_net_deposits_that_ask_for_more_are_looked_at_and_held_up_by_nobody(self) -> None:
+        """Of 2,000 net the profile of Malta asks for the address too: people look, and the player needs no document to be paid."""
+        world = World(country="MT")
+        made = world.asked(world.deposit("1999.00"), "20.00")
+        assert "verification.more_is_due" not in world.screener.screen(made).reasons
+        world.deposit("1.00")
+        assert "verification.more_is_due" in world.screener.screen(made).reasons
+        assert world.screener.barred(made) == ""
+        world.person = replace(world.person, levels=world.person.levels | {Level.ADDRESS})
+        assert "verification.more_is_due" not in world.screener.screen(made).reasons
 
     def test_several_in_a_day(self) -> None:
         world = World()
@@ -278,10 +296,6 @@ class TestTerms:
             assert allowances.keys() <= terms.THRESHOLDS.keys()
             for code, allowance in allowances.items():
                 assert terms.THRESHOLDS[code].four_eyes < allowance.once.largest
-
-    def test_great_britain_does_not_offer_to_cancel(self) -> None:
-        assert (terms.profile("GB").may_cancel, terms.profile("MT").may_cancel) == (False, True)
-        assert terms.profile("GB").excluded_may_withdraw
 
     def test_settings_that_make_no_sense_cannot_be_made(self) -> None:
         some = terms.TERMS["adyen"]["EUR"].once

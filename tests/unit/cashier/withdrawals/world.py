@@ -24,6 +24,7 @@ from countroom.cashier.withdrawals.screener import Screener
 from countroom.cashier.withdrawals.screening import Person
 from countroom.cashier.withdrawals.store import WithdrawalStore
 from countroom.cashier.withdrawals.withdrawal import Withdrawal, Word
+from countroom.jurisdictions.profile import Level
 from countroom.ledger.book import Book, Pacing, Posted
 from countroom.ledger.movements import Movement, OpenWallet, Reference, SetStatus, Status
 from countroom.ledger.store import LedgerStore
@@ -115,7 +116,7 @@ class World:
         self.store = WithdrawalStore(self.client, WITHDRAWALS_TABLE)
         self.lists = WithdrawalLists(self.client, WITHDRAWALS_TABLE)
         self.deposits = CashierStore(self.client, CASHIER_TABLE)
-        self.person = Person(verified=True, registered_at_ms=self.clock() - 30 * DAY_MS)
+        self.person = Person(frozenset({Level.AGE, Level.IDENTITY}), registered_at_ms=self.clock() - 30 * DAY_MS)
         self.woken: list[tuple[str, str]] = []
         self.player_of: dict[str, str] = {}
         self.withdrawals = Withdrawals(
@@ -137,7 +138,7 @@ class World:
         self.post(SetStatus(Reference("house:staff", f"status-{self._count}"), PLAYER, status))
 
     def unverify(self) -> None:
-        self.person = replace(self.person, verified=False)
+        self.person = replace(self.person, levels=frozenset())
 
     def deposit(
         self, amount: str = "100.00", gateway: str = "adyen", *, player_id: str = PLAYER, paid: bool = True, method: str = ""
