@@ -22,6 +22,7 @@ from countroom.games.launch import (
     GameNotFound,
     Launcher,
     LaunchRefused,
+    NotVerified,
     PlayerBlocked,
     PlayerExcluded,
     UnderAge,
@@ -43,11 +44,12 @@ from countroom.ledger.movements import ID_MAX, InvalidReference
 from countroom.ledger.store import LedgerStore, StoreBusy
 from countroom.times import to_iso
 from countroom.urls import is_safe_url
-from handlers.parts import bearer
-from handlers.parts.ages import age_check
+from countroom.verification.store import StandingsUnavailable
+from handlers.parts import bearer, standing
+from handlers.parts.admission import admission
 from handlers.parts.ways_out import WaysOut
 from runtime import aws, gate, http, settings, telemetry
-from runtime.problems import Code, Problem
+from runtime.problems import Code, FieldError, Problem
 from runtime.secrets import SecretReader, SecretUnavailable
 
 PAGE_DEFAULT = 50
@@ -178,6 +180,7 @@ class RoundView(BaseModel):
 app = http.create_app(
     {
         **bearer.PROBLEMS,
+        **standing.PROBLEMS,
         GameNotFound: Code.NOT_FOUND,
         GameNotAvailable: Code.CONFLICT,
         CurrencyNotTaken: Code.WRONG_CURRENCY,
@@ -196,6 +199,17 @@ app = http.create_app(
         StoreBusy: Code.TEMPORARILY_UNAVAILABLE,
         IndexBehind: Code.TEMPORARILY_UNAVAILABLE,
     }
+)
+
+
+_FAILURES = (
+    ProviderUnavailable,
+    SecretUnavailable,
+    CatalogueUnavailable,
+    OutcomeUnknown,
+    LaunchRefused,
+    Unavailable,
+    StandingsUnavailable,
 )
 
 
@@ -240,7 +254,8 @@ def _opening() -> Opening:
     told = _settings()
     players = PlayersStore(Table(aws.client("dynamodb"), told.players_table))
     people = People(players, Vault(aws.client("kms"), told.personal_key_id))
-    return Opening(launcher, lambda provider: _ways_out().of(provider), age_check(people, system_clock))
+    levels_of = standing.level_of(aws.client("dynamodb"), told.players_table)
+    return Opening(launcher, lambda provider: _ways_out().of(provider), admission(people, levels_of, system_clock))
 
 
 @cache
@@ -300,8 +315,11 @@ def start_session(game_id: str, player_id: Player, body: LaunchBody | None = Non
     wish = _wish(body or LaunchBody())
     try:
         opened = _opening().open(player_id, game_id, wish)
-    except (ProviderUnavailable, SecretUnavailable, CatalogueUnavailable, OutcomeUnknown, LaunchRefused, Unavailable) as error:
+    except _FAILURES as error:
         telemetry.count("LaunchFailed", dimensions={"reason": type(error).__name__})
+        if isinstance(error, NotVerified):
+            lacking = tuple(FieldError("level", level.value) for level in error.levels)
+            raise Problem(Code.VERIFICATION_REQUIRED, errors=lacking) from None
         raise
     telemetry.count("GameLaunched", dimensions={"provider": opened.game.provider})
     return SessionView(

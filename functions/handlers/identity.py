@@ -13,10 +13,12 @@ from countroom.clock import system_clock
 from countroom.identity import login, recovery, refusals, registration, rules, tokens
 from countroom.identity.keys import KmsPublicKeys, KmsSigner
 from countroom.identity.refusals import InvalidCode, InvalidCredentials, SecondFactorRequired
+from countroom.identity.register import RegisterListed, RegisterSilent
+from countroom.identity.register_check import RegisterCheck
 from countroom.identity.sessions import Opened, RefreshRefused, RefreshReused
 from countroom.identity.throttle import TooManyGuesses
 from countroom.times import to_iso
-from handlers.parts import bearer, services, visit
+from handlers.parts import bearer, registers, services, visit
 from runtime import aws, gate, http, settings, telemetry
 from runtime.problems import Code, Problem
 
@@ -27,14 +29,14 @@ Text = Annotated[str, StringConstraints(max_length=1024)]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(services.AccountSettings):
+class Settings(registers.RegisterSettings):
     """Environment of this function."""
 
     login_guesses_per_source: int
 
 
 class RegistrationBody(http.RequestBody):
-    """What a new player sends."""
+    """What a new player sends; names and postcode where the country has a register of excluded players."""
 
     email: Text
     password: Text
@@ -42,6 +44,9 @@ class RegistrationBody(http.RequestBody):
     country: Text
     currency: Text
     accepted_terms: Text
+    given_name: Text = ""
+    family_name: Text = ""
+    postcode: Text = ""
 
 
 class RegistrationView(BaseModel):
@@ -150,7 +155,14 @@ class KeySetView(BaseModel):
     keys: list[KeyView]
 
 
-app = http.create_app({**refusals.PROBLEMS, **bearer.PROBLEMS})
+PROBLEMS: http.Problems = {
+    **refusals.PROBLEMS,
+    **bearer.PROBLEMS,
+    RegisterSilent: Code.TEMPORARILY_UNAVAILABLE,
+    RegisterListed: Code.WALLET_EXCLUDED,
+}
+
+app = http.create_app(PROBLEMS)
 
 
 @cache
@@ -166,9 +178,18 @@ def _services() -> services.Services:
 
 
 @cache
+def _register() -> RegisterCheck:
+    return registers.check_of(_services(), _settings())
+
+
+def _registration() -> registration.Registration:
+    return registration.Registration(_services().desk, _register())
+
+
+@cache
 def _login() -> login.Login:
     proofs, desk = _services().proofs, _services().desk
-    return login.Login(proofs, desk.events, desk.outbox, system_clock, _settings().login_guesses_per_source)
+    return login.Login(proofs, desk.events, desk.outbox, system_clock, _register(), _settings().login_guesses_per_source)
 
 
 @cache
@@ -181,7 +202,7 @@ def register_player(body: RegistrationBody) -> RegistrationView:
     """Take an application for an account; the mailbox gets a code. The answer is the same for an address that has an account."""
     _admit_source()
     try:
-        begun = registration.Registration(_services().desk).begin(rules.Application(**body.model_dump()))
+        begun = _registration().begin(rules.Application(**body.model_dump()))
     except rules.InvalidFields as refusal:
         raise http.invalid_fields(*refusal.errors) from None
     telemetry.count("RegistrationBegun")
@@ -192,9 +213,15 @@ def register_player(body: RegistrationBody) -> RegistrationView:
 def verify_player(body: VerificationBody) -> PlayerView:
     """Open the account of an application, and its wallet, by the code that was mailed. The same request may be sent again."""
     try:
-        registered = registration.Registration(_services().desk).verify(body.registration_token, body.code, _source())
+        registered = _registration().verify(body.registration_token, body.code, _source())
     except InvalidCode:
         telemetry.count("VerificationRefused")
+        raise
+    except RegisterListed:
+        telemetry.count("RegistrationOfExcluded")
+        raise
+    except RegisterSilent:
+        telemetry.count("RegisterSilent", dimensions={"at": "registration"})
         raise
     if not registered.replayed:
         telemetry.count("PlayerRegistered")
@@ -222,8 +249,12 @@ def log_in(body: LoginBody) -> SessionView:
     except (InvalidCredentials, InvalidCode):
         telemetry.count("LoginRefused")
         raise
+    except RegisterSilent:
+        telemetry.count("RegisterSilent", dimensions={"at": "login"})
+        raise
     opened = logged_in.opened
     telemetry.count("LoginSucceeded")
+    telemetry.count("RegisterAsked", dimensions={"said": logged_in.register})
     _report_undone(opened.player_id, logged_in.undone)
     last = opened.last_login
     return SessionView(

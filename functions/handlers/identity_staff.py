@@ -1,9 +1,13 @@
 """Support staff: freeze, unfreeze or verify an account, exclude its player, end its sessions, look at it. Invoked under a role.
 
-Event: ``{"action": "freeze" | "unfreeze" | "exclude" | "verify" | "unverify" | "end_sessions" | "show", "player_id", "actor",
-"reason", "request_id"?}``. The answer is the account as it is then, or ``{"refused": {"code", "message", "errors"?}}``. An order
-may be sent again: a change of standing is made once for each `request_id` (without one, once for each of Lambda's own), and
-`replayed` says that it had been. Nobody verifies the account of his own e-mail address.
+Event: ``{"action": "freeze" | "unfreeze" | "exclude" | "verify" | "unverify" | "recheck" | "end_sessions" | "show", "player_id",
+"actor", "reason", "level"?, "request_id"?}``. The answer is the account as it is then, or ``{"refused": {"code", "message",
+"errors"?}}``. An order may be sent again: a change of standing is made once for each `request_id` (without one, once for each of
+Lambda's own), and `replayed` says that it had been.
+
+`level` (age, identity, address or source_of_funds; identity unless it says which) is what verify, unverify and recheck are about:
+unverify refuses it until staff say otherwise, recheck lets the player try again. Nobody verifies the account of his own e-mail
+address.
 """
 
 from collections.abc import Mapping
@@ -23,13 +27,17 @@ from countroom.identity.sessions import Sessions
 from countroom.identity.support import ACTOR_MAX, REASON_MAX, Action, Order, Report, RequestReused, Support
 from countroom.identity.table import Table
 from countroom.ledger.book import Book, OutcomeUnknown
+from countroom.ledger.safeguards import FOREVER_MS
 from countroom.ledger.store import LedgerStore
+from countroom.ledger.wallet import Exclusion
 from countroom.times import to_iso
 from countroom.verification.desk import KeptChanging, OrderReused, VerificationDesk
+from countroom.verification.levels import Level
 from countroom.verification.standing import Order as VerificationOrder
 from countroom.verification.standing import Standing as Verification
 from countroom.verification.standing import Word
 from countroom.verification.store import StandingStore, StandingsUnavailable
+from countroom.verification.views import staff_view
 from handlers.parts.people import People
 from runtime import aws, settings, telemetry
 
@@ -86,6 +94,7 @@ class Event(BaseModel):
     player_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
     actor: Name
     reason: Words
+    level: Level | None = None
     request_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = None
 
 
@@ -116,6 +125,11 @@ def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except ValidationError as error:
         telemetry.count("SupportOrderRefused", dimensions={"code": "invalid_request"})
         return _refused("invalid_request", "The order holds invalid fields.", _fields(error))
+    if sent.level is not None and isinstance(sent.action, Action):
+        telemetry.count("SupportOrderRefused", dimensions={"code": "invalid_request"})
+        return _refused(
+            "invalid_request", "The order holds invalid fields.", [{"field": "level", "message": "is not of this order"}]
+        )
     request_id = sent.request_id or str(context.aws_request_id)
     try:
         view = _carried_out(sent, request_id)
@@ -142,16 +156,18 @@ def _carried_out(sent: Event, request_id: str) -> dict[str, Any]:
     report = _support().carry_out(Order(Action.SHOW, sent.player_id, sent.actor, sent.reason, request_id))
     if sent.action is Word.VERIFY and _people().player_of(sent.actor) == sent.player_id:
         raise OwnAccount
-    heard = _verification().carry_out(VerificationOrder(sent.player_id, sent.action, sent.actor, sent.reason, request_id))
-    return _view(report, heard.standing, replayed=heard.replayed)
+    level = sent.level or Level.IDENTITY
+    done = _verification().carry_out(VerificationOrder(sent.player_id, sent.action, sent.actor, sent.reason, request_id, level))
+    return _view(report, done.standing, replayed=done.replayed)
 
 
 def _view(report: Report, verification: Verification, *, replayed: bool) -> dict[str, Any]:
-    said = verification.version > 0
+    said = verification.request_id != ""
     return {
         "player_id": report.player_id,
         "standing": report.standing.value,
         "excluded": report.excluded,
+        "exclusion": _exclusion(report.exclusion),
         "wallet_status": report.wallet_status.value,
         "second_factor": report.second_factor,
         "sessions": [
@@ -167,8 +183,18 @@ def _view(report: Report, verification: Verification, *, replayed: bool) -> dict
         ],
         "verified": verification.verified,
         "verification": {"by": verification.by, "reason": verification.reason, "at": to_iso(verification.at_ms)} if said else None,
+        "levels": staff_view(verification),
         "replayed": replayed,
     }
+
+
+def _exclusion(exclusion: Exclusion | None) -> dict[str, Any] | None:
+    """Show what keeps a player away: a time-out ends at `until` (None: it has no end), anything else where it is reopened."""
+    if exclusion is None:
+        return None
+    until = to_iso(exclusion.until_ms) if exclusion.until_ms < FOREVER_MS else None
+    reopens_at = to_iso(exclusion.reopens_at_ms) if exclusion.reopens_at_ms else None
+    return {"kind": exclusion.kind.value, "since": to_iso(exclusion.since_ms), "until": until, "reopens_at": reopens_at}
 
 
 def _refused(code: str, message: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from countroom.ledger.history import (
 )
 from countroom.ledger.movements import ID_MAX, InvalidReference, Kind
 from countroom.ledger.records import reference_of
+from countroom.ledger.rules.effects import status_at
 from countroom.ledger.store import LedgerStore, StoreBusy
 from countroom.times import DAY_MS, InvalidInstant, from_iso_or_day
 from handlers.parts import bearer
@@ -104,7 +105,7 @@ def show_wallet(player_id: Player) -> WalletView:
         held=exact_amount(wallet.held, wallet.currency),
         available=exact_amount(wallet.available, wallet.currency),
         version=wallet.version,
-        status=wallet.status.value,
+        status=status_at(wallet, system_clock()).value,
     )
 
 

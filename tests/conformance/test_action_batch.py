@@ -8,7 +8,8 @@ import pytest
 from countroom.games.providers.action_batch import DIALECT
 from countroom.games.providers.dialect import Call
 from countroom.ledger.book import BATCH_MAX
-from countroom.ledger.movements import LimitKind, Reference, SetLimit, Status
+from countroom.ledger.movements import LimitKind, Period, Reference, Status
+from countroom.ledger.safeguards import SetLimit
 from countroom.ledger.store import StoreBusy
 from tests.unit.games.wires import START, BatchWorld, act, back, hexmac, play, read
 from tests.unit.games.world import UNIT
@@ -348,13 +349,13 @@ def test_case_36_a_limit_of_the_players_own_and_a_stake_out_of_range(world: Batc
     for number, amount in enumerate((99, 10_001)):
         refused = world.fail(act("bet", f"out-{number}", amount), user_id="pl_bert", currency="EUR", game="x_table")
         assert refused == (412, 106)
-    world.book.post(SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "USD", 15 * UNIT, LimitKind.WAGER, 86_400_000))
+    world.book.post(SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "USD", 15 * UNIT, LimitKind.WAGER, Period.DAY))
     assert world.fail(act("bet", "b1", 1_000), act("bet", "b2", 1_000)) == (412, 105)
     assert world.cents == START
 
 
 def test_case_37_a_rollback_restores_the_limit(world: BatchWorld) -> None:
-    world.book.post(SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "USD", 15 * UNIT, LimitKind.WAGER, 86_400_000))
+    world.book.post(SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "USD", 15 * UNIT, LimitKind.WAGER, Period.DAY))
     world.well(act("bet", "b1", 1_000), back("r1", "b1"), act("bet", "b2", 1_000))
 
 

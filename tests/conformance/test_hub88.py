@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from countroom.ledger.movements import LimitKind, Reference, SetLimit, Status
+from countroom.ledger.movements import LimitKind, Period, Reference, Status
+from countroom.ledger.safeguards import SetLimit
 from countroom.ledger.store import AnswerLost, StoreBusy
 from tests.unit.games.world import UNIT, WIRE, World, bet, private_key, public_pem, rollback, sign, win
 
@@ -531,7 +532,7 @@ def test_case_36_a_players_limit_and_a_stake_range_have_a_code_of_their_own(
     for number, amount in enumerate((WIRE - 1, 100 * WIRE + 1)):
         out = bet(token, transaction_uuid=f"out-{number}", game_code="x_table", amount=amount)
         assert_bare(world.say(f"{prefix}/bet", out), expected)
-    limit = SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "EUR", 15 * UNIT, LimitKind.WAGER, 86_400_000)
+    limit = SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "EUR", 15 * UNIT, LimitKind.WAGER, Period.DAY)
     world.book.post(limit)
     assert status(world.say(f"{prefix}/bet", bet(token))) == "RS_OK"
     assert_bare(world.say(f"{prefix}/bet", bet(token, transaction_uuid="bet-2")), expected)
@@ -544,7 +545,7 @@ def test_case_36_the_bounds_of_a_stake_range_are_allowed(world: World, token: st
 
 
 def test_case_37_a_rollback_restores_the_limit(world: World, token: str) -> None:
-    limit = SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "EUR", 15 * UNIT, LimitKind.WAGER, 86_400_000)
+    limit = SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "EUR", 15 * UNIT, LimitKind.WAGER, Period.DAY)
     world.book.post(limit)
     world.say(BET, bet(token))
     world.say(ROLLBACK, rollback(token))

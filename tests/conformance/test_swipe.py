@@ -9,8 +9,9 @@ import pytest
 import rfc8785
 
 from countroom.games.providers.dialect import Call
-from countroom.ledger.movements import LimitKind, Reference, SetLimit, Status
+from countroom.ledger.movements import LimitKind, Period, Reference, Status
 from countroom.ledger.records import Record
+from countroom.ledger.safeguards import SetLimit
 from countroom.ledger.sessions import issue
 from countroom.ledger.store import StoreBusy
 from tests.unit.games.wires import (
@@ -442,7 +443,7 @@ def test_case_36_limits_have_codes_of_their_own(world: SwipeWorld, session: str)
     table = world.launch(game="x_table")
     for number, amount in enumerate(("0.99", "100.01")):
         refused(world.tell("/bet", swipe_bet(table, txID=uid(60 + number), amount=amount)), 400, "bet_limit")
-    world.book.post(SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "EUR", 15 * UNIT, LimitKind.WAGER, 86_400_000))
+    world.book.post(SetLimit(Reference("house:limits", "limit-1"), "pl_anna", "EUR", 15 * UNIT, LimitKind.WAGER, Period.DAY))
     world.say("/bet", swipe_bet(table))
     refused(world.tell("/bet", swipe_bet(table, txID=BET_2)), 400, "loss_limit")
     world.say("/refund", swipe_refund(session))  # case 37: it restores the limit

@@ -1,6 +1,7 @@
 """A provider's list of games, read strictly: everything that is wrong with it is named, and nothing of it is used then.
 
-An entry is ``{"id", "provider", "code", "name", "category", "rtp", "currencies", "countries", "stakes", "enabled"}``. Pure.
+An entry is ``{"id", "provider", "code", "name", "category", "rtp", "currencies", "countries", "stakes", "enabled"}``; the
+category is one of those that the house knows (see `_CATEGORY`). Pure.
 """
 
 import re
@@ -20,7 +21,9 @@ FAULTS_MAX: Final = 50
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 _PROVIDER: Final = re.compile(r"[a-z][a-z0-9_]{1,31}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Za-z0-9._:|@~+=/-]{1,64}", re.ASCII)
-_CATEGORY: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+_CATEGORY: Final = re.compile(r"slots|table|card|live|poker|bingo|lottery|scratch|crash", re.ASCII)
+"""The categories that the house knows. Stake caps go by them, so a game under a word of its provider's own could slip past one."""
+
 _RTP: Final = re.compile(r"(?:100(?:\.0{1,2})?|[1-9]?[0-9](?:\.[0-9]{1,2})?)", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _NAME_MAX: Final = 80

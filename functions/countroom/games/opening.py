@@ -6,12 +6,11 @@ A demo moves and starts nothing, but asks the same questions, for whoever may no
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from countroom.games.catalogue import Game
-from countroom.games.launch import Launcher, PlayerBlocked, PlayerExcluded
+from countroom.games.launch import Admission, Launcher
 from countroom.games.launchers.dialect import LaunchOrder, Mode, Platform
-from countroom.ledger.movements import Status
 from countroom.ledger.wallet import Wallet
 
 
@@ -47,27 +46,28 @@ class Addresses(Protocol):
 class Opening:
     """Opens games.
 
-    `addresses` gives the provider's, and raises ProviderUnavailable for one that is not set up. `check_age` raises UnderAge for a
-    player who may not play yet; a bet does not ask it again, for nobody grows younger.
+    `addresses` gives the provider's, and raises ProviderUnavailable for one that is not set up. `admit` raises UnderAge or
+    NotVerified for a player who may not play in that mode yet; a bet does not ask it again, for nobody grows younger.
     """
 
-    def __init__(self, launcher: Launcher, addresses: Callable[[str], Addresses], check_age: Callable[[str], None]) -> None:
+    def __init__(
+        self, launcher: Launcher, addresses: Callable[[str], Addresses], admit: Callable[[Wallet, Mode], Admission]
+    ) -> None:
         self._launcher = launcher
         self._addresses = addresses
-        self._check_age = check_age
+        self._admit = admit
 
     def open(self, player_id: str, game_id: str, wish: Wish) -> Opened:
         """Open a game. Raise a LaunchRefused, ProviderUnavailable, CatalogueUnavailable or OutcomeUnknown: then open it again.
 
-        What `check_age` raises besides goes to the caller.
+        What `admit` raises besides goes to the caller.
         """
         game, wallet = self._launcher.check(player_id, game_id)
-        self._check_age(player_id)
+        admission = self._admit(wallet, wish.mode)
         addresses = self._addresses(game.provider)
         if wish.mode is Mode.DEMO:
-            _check_status(wallet)
             return Opened(game, Mode.DEMO, addresses.address(_order(game, wallet, wish)))
-        launched = self._launcher.start(player_id, game)
+        launched = self._launcher.start(player_id, game, admission)
         url = addresses.address(_order(game, wallet, wish, launched.token))
         return Opened(game, Mode.REAL, url, launched.token, launched.expires_at_ms)
 
@@ -84,12 +84,3 @@ def _order(game: Game, wallet: Wallet, wish: Wish, token: str = "") -> LaunchOrd
         player_id=wallet.player_id if token else "",
         token=token,
     )
-
-
-_REFUSALS: Final = {Status.BLOCKED: PlayerBlocked, Status.CLOSED: PlayerBlocked, Status.EXCLUDED: PlayerExcluded}
-
-
-def _check_status(wallet: Wallet) -> None:
-    """Refuse a demo where a real session would be refused; there it is the wallet itself that does."""
-    if refusal := _REFUSALS.get(wallet.status):
-        raise refusal(wallet.status.value)

@@ -14,6 +14,7 @@ from countroom.identity.refusals import BalanceRemains, ChangedMeanwhile, NoSuch
 from countroom.identity.table import Item
 from countroom.ledger.book import Refused
 from countroom.ledger.movements import Reason, Reference, SetStatus, Status
+from countroom.ledger.rules.effects import status_at
 from countroom.times import to_iso
 
 ATTEMPTS_MAX: Final = 3
@@ -54,7 +55,9 @@ class Closing:
         players, now_ms = self._desk.players, self._desk.clock()
         closing = self._desk.sessions.closing(player_id)
         # Looked at after what the closing stands on was read: an exclusion is seen here, or comes later and refuses the closing.
-        if self._desk.sessions.access(player_id).excluded:
+        # A time-out keeps it open too, or another account could be opened before it ends.
+        wallet = self._desk.book.wallet(player_id)
+        if self._desk.sessions.access(player_id).excluded or (wallet and status_at(wallet, now_ms) is Status.EXCLUDED):
             raise NotClosable
         account, credentials = players.account(player_id), players.credentials_of(player_id)
         if account is None or credentials is None:

@@ -60,6 +60,7 @@ class EventKind(StrEnum):
     FROZEN = "frozen"
     UNFROZEN = "unfrozen"
     EXCLUDED = "excluded"
+    REOPENING_ASKED = "reopening_asked"
     CLOSED = "closed"
 
 

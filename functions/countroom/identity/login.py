@@ -22,7 +22,14 @@ from countroom.identity.events import EventKind, EventLog, SecurityEvent
 from countroom.identity.factor import Checked, Kind
 from countroom.identity.mail import Message, Outbox, Template
 from countroom.identity.proofs import UNKNOWN_DEVICES, Proofs
-from countroom.identity.refusals import InvalidCode, InvalidCredentials, SecondFactorRequired, Unavailable
+from countroom.identity.refusals import (
+    InvalidCode,
+    InvalidCredentials,
+    NoSuchAccount,
+    SecondFactorRequired,
+    Unavailable,
+)
+from countroom.identity.register_check import Entry, RegisterCheck
 from countroom.identity.sessions import Opened
 from countroom.identity.store import Credentials
 from countroom.identity.table import Item
@@ -61,11 +68,13 @@ class LoggedIn:
 
     `is_new_device`: the account has known devices, and this is none of them. `undone` names what could not be done besides and is
     to be reported: ``give_back`` (a right guess goes on counting) and ``mail`` (the owner is not told of the new device).
+    `register`: what the register of excluded players said (see register_check.Entry). One who is in it is let in all the same.
     """
 
     opened: Opened
     device_token: str
     is_new_device: bool
+    register: str
     undone: tuple[str, ...] = ()
 
 
@@ -95,27 +104,34 @@ class Login:
     events: EventLog
     outbox: Outbox
     clock: Clock
+    register: RegisterCheck
     guesses_per_source: int
 
     def log_in(self, attempt: Attempt) -> LoggedIn:
         """Open a session for whoever shows an account's password, and a code of its second factor if it has one.
 
-        Raises InvalidCredentials, TooManyGuesses (for the address, the source or the second factor) and Unavailable; with the right
-        password SecondFactorRequired, InvalidCode, AccountFrozen, and ChangedMeanwhile when all sessions were ended at that moment.
+        Raises InvalidCredentials, TooManyGuesses (for the address, the source or the second factor), Unavailable, and the ledger's
+        OutcomeUnknown; with the right password SecondFactorRequired, InvalidCode, AccountFrozen, RegisterSilent, and
+        ChangedMeanwhile when all sessions were ended at that moment.
         """
         caller = self._admit(attempt)
         reservation = self._check_password(caller)
         if caller.credentials is None:
             raise InvalidCredentials
         undone = [] if self._is_given_back(reservation) else ["give_back"]
-        access, checked = self._check_factor(caller, caller.credentials.player_id)
+        access = self._fit(caller, caller.credentials.player_id)
+        entry = self._looked_up(access, attempt)
+        checked = self._check_factor(caller, access)
         if checked and not checked.guess_given_back:
             undone.append("give_back")
         is_new = bool(caller.credentials.devices) and not caller.is_known
-        opened = self._open(caller, caller.credentials, access, self._told(caller, reservation, checked, is_new=is_new))
+        told = [*self._told(caller, reservation, checked, is_new=is_new), *entry.beside]
+        # All that was open has ended with the exclusion, in one step from what was read: only that much later counts as now.
+        access = replace(access, epoch=access.epoch + entry.sessions_ended)
+        opened = self._open(caller, caller.credentials, access, told)
         if is_new and not self._is_owner_told(caller):
             undone.append("mail")
-        return LoggedIn(opened, caller.device_token, is_new, tuple(undone))
+        return LoggedIn(opened, caller.device_token, is_new, entry.said, tuple(undone))
 
     def _admit(self, attempt: Attempt) -> _Caller:
         """Read an attempt. A source that tries too much gets no further; the owner's devices are not counted among its tries."""
@@ -153,23 +169,33 @@ class Login:
         kind = EventKind.LOGIN_THROTTLED if is_last else EventKind.LOGIN_REFUSED
         self.events.append(caller.credentials.player_id, self._event(caller.attempt, kind, "wrong password"))
 
-    def _check_factor(self, caller: _Caller, player_id: str) -> tuple[Access, Checked | None]:
-        """Check the code of a second factor. Codes from a device that the owner uses are counted apart, as its passwords are."""
+    def _fit(self, caller: _Caller, player_id: str) -> Access:
+        """Read the access of an account that may be logged in to, by an attempt with everything in it that is needed."""
         access = self.proofs.sessions.access(player_id)
         if access.standing is Standing.CLOSED:
             raise InvalidCredentials
         if access.standing is Standing.FROZEN:
             raise AccountFrozen
-        try:
-            return access, self.proofs.second_factor(
-                access, caller.attempt.code, caller.device if caller.is_known else UNKNOWN_DEVICES
-            )
-        except InvalidCode:
-            self.events.append(player_id, self._event(caller.attempt, EventKind.LOGIN_REFUSED, "wrong code"))
-            raise
-        except SecondFactorRequired:
+        if access.factor and caller.attempt.code is None:
             self._keep_no_code(caller.attempt, player_id)
+            raise SecondFactorRequired
+        return access
+
+    def _check_factor(self, caller: _Caller, access: Access) -> Checked | None:
+        """Check the code of a second factor. Codes from a device that the owner uses are counted apart, as its passwords are."""
+        door = caller.device if caller.is_known else UNKNOWN_DEVICES
+        try:
+            return self.proofs.second_factor(access, caller.attempt.code, door)
+        except InvalidCode:
+            self.events.append(access.player_id, self._event(caller.attempt, EventKind.LOGIN_REFUSED, "wrong code"))
             raise
+
+    def _looked_up(self, access: Access, attempt: Attempt) -> Entry:
+        """Ask the register of the player's country. Before a code is used up: without an answer the same code comes again."""
+        try:
+            return self.register.at_login(access.player_id, shown_source(attempt.source))
+        except NoSuchAccount:
+            raise InvalidCredentials from None  # closed at this moment
 
     def _keep_no_code(self, attempt: Attempt, player_id: str) -> None:
         """Leave an event of a right password without a code: a few in a while, for such a password is no guess that is counted."""

@@ -28,7 +28,11 @@ class People:
         account = self._store.account(player_id)
         if account is None or account.closed_at:
             raise NoSuchAccount
-        sealed = self._vault.open(player_id, Holds.PROFILE, account.sealed)
+        return self.open(account)
+
+    def open(self, account: Account) -> Person:
+        """Return whose an account is that was read already: one call of KMS."""
+        sealed = self._vault.open(account.player_id, Holds.PROFILE, account.sealed)
         return Person(account, PersonalData.from_bytes(sealed))
 
     def seal(self, player_id: str, data: PersonalData) -> bytes:

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PersonalData:
-    """A person's data: address normalised, `date_of_birth` YYYY-MM-DD; names and phone may be empty. Never shown by `repr`."""
+    """A person's data: address normalised, `date_of_birth` YYYY-MM-DD; names, phone and postcode may be empty. Never in `repr`."""
 
     email: str
     date_of_birth: str
     given_name: str = ""
     family_name: str = ""
     phone: str = ""
+    postcode: str = ""
 
     def to_bytes(self) -> bytes:
         """Write it for sealing."""

@@ -1,5 +1,6 @@
 """What a player sees of the account, and what may be changed of it without more ado."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,6 +9,8 @@ from countroom.identity.desk import Desk
 from countroom.identity.events import EventKind, SecurityEvent
 from countroom.identity.people import Person
 from countroom.identity.refusals import ChangedMeanwhile
+from countroom.identity.register import normalise_postcode, postcode_fault
+from countroom.jurisdictions.profiles import profile_of
 from countroom.times import to_iso
 
 ATTEMPTS_MAX: Final = 4
@@ -15,7 +18,7 @@ ATTEMPTS_MAX: Final = 4
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Profile:
-    """An account as its owner sees it; instants are ISO 8601, UTC. Names and phone are empty until they are given."""
+    """An account as its owner sees it; instants are ISO 8601, UTC. Names, phone and postcode are empty until they are given."""
 
     player_id: str
     email: str
@@ -23,6 +26,7 @@ class Profile:
     given_name: str
     family_name: str
     phone: str
+    postcode: str
     country: str
     currency: str
     accepted_terms: str
@@ -32,11 +36,16 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Change:
-    """What a player wants changed, as sent; None stays as it is. Names and phone may be emptied."""
+    """What a player wants changed, as sent; None stays as it is.
+
+    What is emptied is forgotten. Where the player's country has a register that matches by names and postcode, these are given
+    once: whoever could change them could make himself somebody whom the register has never heard of.
+    """
 
     given_name: str | None = None
     family_name: str | None = None
     phone: str | None = None
+    postcode: str | None = None
     accepted_terms: str | None = None
 
 
@@ -60,6 +69,7 @@ class Profiles:
         wanted = _checked(change, self._policy)
         for _ in range(ATTEMPTS_MAX):
             person = self._desk.people.find(player_id)
+            _check_kept(person, wanted)
             names = _changes(person, wanted)
             if not names:
                 return _profile(person)
@@ -85,12 +95,24 @@ class Profiles:
 def _checked(change: Change, policy: rules.Policy) -> dict[str, str]:
     """Return what is to be set, normalised. Raises rules.InvalidFields with all that is wrong."""
     given = {name: getattr(change, name) for name in (*_FAULTS, _TERMS) if getattr(change, name) is not None}
-    wanted = {name: rules.normalise_name(text) if name in _NAMES else text for name, text in given.items()}
-    faults = ((name, _fault(name, text, policy)) for name, text in wanted.items() if text or name not in _MAY_BE_EMPTY)
+    wanted = {name: _NORMALISED[name](text) if name in _NORMALISED else text for name, text in given.items()}
+    _raise_all((name, _fault(name, text, policy)) for name, text in wanted.items() if text or name not in _MAY_BE_EMPTY)
+    return wanted
+
+
+def _check_kept(person: Person, wanted: dict[str, str]) -> None:
+    """Raise rules.InvalidFields when something is emptied, or changed once given, that the country's register matches by."""
+    country = person.account.country
+    matched = [name for name in _NORMALISED if name in wanted]
+    _raise_all((name, rules.matched_fault(name, wanted[name], country)) for name in matched)
+    given = {name: getattr(person.data, name) for name in matched} if profile_of(country).register else {}
+    _raise_all((name, "cannot be changed in this country" if now and now != wanted[name] else None) for name, now in given.items())
+
+
+def _raise_all(faults: Iterable[tuple[str, str | None]]) -> None:
     errors = tuple((name, fault) for name, fault in faults if fault)
     if errors:
         raise rules.InvalidFields(errors)
-    return wanted
 
 
 def _fault(name: str, text: str, policy: rules.Policy) -> str | None:
@@ -102,6 +124,7 @@ def _changes(person: Person, wanted: dict[str, str]) -> list[str]:
         "given_name": person.data.given_name,
         "family_name": person.data.family_name,
         "phone": person.data.phone,
+        "postcode": person.data.postcode,
         "accepted_terms": person.account.accepted_terms,
     }
     return [name for name, text in wanted.items() if text != now[name]]
@@ -116,6 +139,7 @@ def _profile(person: Person) -> Profile:
         given_name=data.given_name,
         family_name=data.family_name,
         phone=data.phone,
+        postcode=data.postcode,
         country=account.country,
         currency=account.currency,
         accepted_terms=account.accepted_terms,
@@ -128,7 +152,12 @@ _FAULTS: Final = {
     "given_name": rules.name_fault,
     "family_name": rules.name_fault,
     "phone": rules.phone_fault,
+    "postcode": postcode_fault,
 }
 _TERMS: Final = "accepted_terms"
-_NAMES: Final = frozenset({"given_name", "family_name"})
-_MAY_BE_EMPTY: Final = frozenset({"given_name", "family_name", "phone"})
+_NORMALISED: Final = {
+    "given_name": rules.normalise_name,
+    "family_name": rules.normalise_name,
+    "postcode": normalise_postcode,
+}
+_MAY_BE_EMPTY: Final = frozenset(_FAULTS)

@@ -5,19 +5,21 @@ A refusal names the field and what is wrong with it, never what was sent.
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
 from countroom.identity.personal import PersonalData
+from countroom.identity.register import normalise_postcode, postcode_fault
 from countroom.identity.weak_passwords import LENGTH_MIN, weakness
+from countroom.jurisdictions.profiles import profile_of
 from countroom.money import CurrencyKind, UnknownCurrency, currency
 
 PASSWORD_MIN: Final = LENGTH_MIN
 PASSWORD_MAX: Final = 128
 """Length of a password in characters after normalisation; any character counts (OWASP ASVS 5.0, 6.2.1, 6.2.5 and 6.2.9)."""
 
-AGE_MIN_YEARS: Final = 18
 AGE_MAX_YEARS: Final = 120
 
 NAME_MAX: Final = 64
@@ -58,7 +60,7 @@ class InvalidFields(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What somebody sends who wants an account, as sent."""
+    """What somebody sends who wants an account, as sent. Names and postcode are required where the country has a register."""
 
     email: str
     password: str
@@ -66,11 +68,14 @@ class Application:
     country: str
     currency: str
     accepted_terms: str
+    given_name: str = ""
+    family_name: str = ""
+    postcode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """An application that may become an account: address and password normalised."""
+    """An application that may become an account: address, password, names and postcode normalised."""
 
     email: str
     password: str
@@ -78,6 +83,15 @@ class Applicant:
     country: str
     currency: str
     accepted_terms: str
+    given_name: str = ""
+    family_name: str = ""
+    postcode: str = ""
+
+    @property
+    def person(self) -> PersonalData:
+        """What the account will know of the person."""
+        born = self.date_of_birth.isoformat()
+        return PersonalData(self.email, born, self.given_name, self.family_name, postcode=self.postcode)
 
 
 def accept(application: Application, now_ms: int, policy: Policy = POLICY) -> Applicant:
@@ -93,13 +107,29 @@ def accept(application: Application, now_ms: int, policy: Policy = POLICY) -> Ap
     born = parse_date(application.date_of_birth)
     checked("email", None if email else "is not an e-mail address")
     checked("password", new_password_fault(password, PersonalData(email or "", application.date_of_birth)))
-    checked("date_of_birth", "is not a date (YYYY-MM-DD)" if born is None else age_fault(born, today(now_ms)))
+    age_min = profile_of(application.country).age_min
+    checked("date_of_birth", "is not a date (YYYY-MM-DD)" if born is None else age_fault(born, today(now_ms), age_min))
     checked("country", None if application.country in policy.countries else "is not a country we serve")
     checked("currency", None if _is_account_currency(application.currency) else "is not a currency we keep accounts in")
     checked("accepted_terms", terms_fault(application.accepted_terms, policy))
+    named = {name: normalise(getattr(application, name)) for name, (normalise, _) in _MATCHED.items()}
+    for name, text in named.items():
+        if text or application.country in policy.countries:
+            checked(name, matched_fault(name, text, application.country))
     if errors or email is None or born is None:
         raise InvalidFields(tuple(errors))
-    return Applicant(email, password, born, application.country, application.currency, application.accepted_terms)
+    return Applicant(email, password, born, application.country, application.currency, application.accepted_terms, **named)
+
+
+def matched_fault(name: str, text: str, country: str) -> str | None:
+    """Say why a normalised name or postcode does not do for a player of a country, or None.
+
+    Where the country has a register of excluded players, it matches by these (beside birth date and e-mail address), so they have
+    to be there. Elsewhere they may be left out.
+    """
+    if not text:
+        return "is required in this country" if profile_of(country).register else None
+    return _MATCHED[name][1](text)
 
 
 def normalise_email(text: str) -> str | None:
@@ -170,13 +200,13 @@ def parse_date(text: str) -> date | None:
         return None
 
 
-def age_fault(born: date, on: date) -> str | None:
-    """Say why somebody born on a day may not play on another, or None."""
+def age_fault(born: date, on: date, age_min: int) -> str | None:
+    """Say why somebody born on a day may not play on another, at `age_min` full years, or None."""
     if born > on:
         return "lies in the future"
     age = age_in_years(born, on)
-    if age < AGE_MIN_YEARS:
-        return f"is less than {AGE_MIN_YEARS} years ago"
+    if age < age_min:
+        return f"is less than {age_min} years ago"
     if age > AGE_MAX_YEARS:
         return "is too long ago"
     return None
@@ -197,3 +227,11 @@ def _is_account_currency(code: str) -> bool:
         return currency(code).kind is CurrencyKind.STATE
     except UnknownCurrency:
         return False
+
+
+_MATCHED: Final[Mapping[str, tuple[Callable[[str], str], Callable[[str], str | None]]]] = {
+    "given_name": (normalise_name, name_fault),
+    "family_name": (normalise_name, name_fault),
+    "postcode": (normalise_postcode, postcode_fault),
+}
+"""What a register matches by that not every country needs: how it is normalised, and what may be wrong with it."""

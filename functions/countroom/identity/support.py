@@ -19,6 +19,8 @@ from countroom.identity.refusals import ChangedMeanwhile, NoSuchAccount
 from countroom.identity.sessions import Listed, Sessions
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Reason, Reference, SetStatus, Status
+from countroom.ledger.rules.effects import status_at
+from countroom.ledger.wallet import Exclusion
 
 SOURCE: Final = "house:support"
 ATTEMPTS_MAX: Final = 5
@@ -56,11 +58,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An account as staff see it. `replayed`: the order had been carried out before, and nothing was changed now."""
+    """An account as staff see it, by now. `replayed`: the order had been carried out before, and nothing was changed now.
+
+    `excluded`: by an order of staff, or by an exclusion or time-out that runs, which `exclusion` is (its own order is none).
+    """
 
     player_id: str
     standing: Standing
     excluded: bool
+    exclusion: Exclusion | None
     second_factor: bool
     wallet_status: Status
     sessions: tuple[Listed, ...]
@@ -142,5 +148,15 @@ class Support:
         access, wallet = self._sessions.access(player_id), self._book.wallet(player_id)
         if wallet is None:
             raise NoSuchAccount
-        listed = self._sessions.list(player_id)
-        return Report(player_id, access.standing, access.excluded, access.factor, wallet.status, listed, replayed)
+        listed, now_ms = self._sessions.list(player_id), self._clock()
+        running = wallet.exclusion if wallet.exclusion and wallet.exclusion.runs(now_ms) else None
+        return Report(
+            player_id=player_id,
+            standing=access.standing,
+            excluded=access.excluded or running is not None,
+            exclusion=running,
+            second_factor=access.factor,
+            wallet_status=status_at(wallet, now_ms),
+            sessions=listed,
+            replayed=replayed,
+        )

@@ -22,6 +22,7 @@ class ProfileBody(http.RequestBody):
     given_name: Text | None = None
     family_name: Text | None = None
     phone: Text | None = None
+    postcode: Text | None = None
     accepted_terms: Text | None = None
 
 
@@ -71,6 +72,7 @@ class ProfileView(BaseModel):
     given_name: str
     family_name: str
     phone: str
+    postcode: str
     country: str
     currency: str
     accepted_terms: str

@@ -8,6 +8,7 @@ from countroom.identity.closing import Closing
 from countroom.identity.desk import Desk
 from countroom.identity.email_change import EmailChange
 from countroom.identity.events import EventLog
+from countroom.identity.excluding import Excluding
 from countroom.identity.factor import Factors
 from countroom.identity.factor_change import FactorChange
 from countroom.identity.factor_store import FactorStore
@@ -50,6 +51,7 @@ class Services:
     emails: EmailChange
     factors: FactorChange
     closing: Closing
+    excluding: Excluding
 
 
 def services_of(told: AccountSettings, issuer: Issuer | None = None) -> Services:
@@ -76,4 +78,5 @@ def services_of(told: AccountSettings, issuer: Issuer | None = None) -> Services
         emails=EmailChange(desk),
         factors=FactorChange(factors, sessions, desk.people, events, desk.notices, system_clock),
         closing=Closing(desk),
+        excluding=Excluding(access, sessions, events, book, system_clock),
     )

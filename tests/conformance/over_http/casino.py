@@ -19,7 +19,9 @@ from sandbox.stack import Provider, Stack
 from sandbox.wire import Answer, NoAnswerError
 
 SPEAKERS: dict[str, Speaker] = {"hub88": hub88.SPEAKER, "swipe": swipe.SPEAKER, "action_batch": action_batch.SPEAKER}
-PURSE, PURSES = "10000.00", {"JPY": "1000000"}
+PURSE, PURSES, COUNTRY = "9000.00", {"JPY": "1000000"}, "EE"
+"""As much as a player may pay in, in a country that asks for no proof of its source before that."""
+
 TRIES_MAX = 30
 SECRETS = {"hub88": "Hub88SecretArn", "swipe": "SwipeSecretArn", "action_batch": "ActionBatchSecretArn"}
 UNAUTHORIZED, FAULT = 401, 500
@@ -167,7 +169,7 @@ class Casino:
         key = (provider, currency, maximum)
         if key not in self._spots:
             # Two games of one provider share its session, so the second kind of game has players of its own.
-            guest = self._guests.get((currency, maximum)) or newcomer(self.stack, PURSES.get(currency, PURSE), currency)
+            guest = self._guests.get((currency, maximum)) or newcomer(self.stack, PURSES.get(currency, PURSE), currency, COUNTRY)
             self._guests[currency, maximum] = guest
             game = self.game(provider, currency, maximum=maximum)
             self._spots[key] = Spot(provider, guest, guest.launch(provider, self.codes, game["id"]), self)
@@ -182,7 +184,7 @@ class Casino:
 
     def fresh(self, provider: str, amount: str = "20.00", currency: str = "EUR") -> Spot:
         """Seat a new player with exactly this money."""
-        guest = newcomer(self.stack, amount, currency)
+        guest = newcomer(self.stack, amount, currency, COUNTRY)
         game = self.game(provider, currency)
         return Spot(provider, guest, guest.launch(provider, self.codes, game["id"]), self)
 

@@ -42,8 +42,9 @@ elsewhere.elsewhere(
 elsewhere.elsewhere(
     P,
     "a limit of the player's own is refused in a word of its own",
-    "In process, for the player API sets no limits: tests/conformance/test_swipe.py::test_case_36_limits_have_codes_of_their_own,"
-    " tests/conformance/test_action_batch.py::test_case_36_a_limit_of_the_players_own_and_a_stake_out_of_range.",
+    "In process, with a clock for those of time: tests/conformance/test_swipe.py::test_case_36_limits_have_codes_of_their_own,"
+    " tests/conformance/test_action_batch.py::test_case_36_a_limit_of_the_players_own_and_a_stake_out_of_range,"
+    " tests/conformance/test_play_safety.py.",
 )
 elsewhere.elsewhere(
     D,

@@ -91,7 +91,16 @@ def test_a_balance_is_truncated_toward_zero(nanos: int, units: int) -> None:
 
 def test_the_words_of_caleta_differ_for_rolled_back_bets_and_limits() -> None:
     differing = {cause for cause in CAUSES if HUB88.statuses[cause] != CALETA.statuses[cause]}
-    assert differing == {Reason.ROLLED_BACK, Reason.LIMIT_REACHED, Reason.STAKE_OUT_OF_RANGE}
+    limits: set[Cause] = {
+        Reason.LIMIT_REACHED,
+        Reason.STAKE_OUT_OF_RANGE,
+        Reason.REALITY_CHECK_DUE,
+        Fault.OWN_STAKE,
+        Fault.TIME_USED,
+    }
+    assert differing == {Reason.ROLLED_BACK, *limits}
+    assert {HUB88.statuses[cause] for cause in limits} == {"RS_ERROR_LIMIT_REACHED"}
+    assert {CALETA.statuses[cause] for cause in limits} == {"RS_ERROR_BET_LIMIT_EXCEEDED"}
     assert CALETA.statuses[Reason.ROLLED_BACK] == "RS_ERROR_TRANSACTION_ROLLED_BACK"
     assert CALETA.statuses[Reason.LIMIT_REACHED] == "RS_ERROR_BET_LIMIT_EXCEEDED"
 

@@ -2,6 +2,7 @@ import pytest
 
 from countroom.games.launch import (
     SESSION_MS,
+    Admission,
     CurrencyNotTaken,
     GameNotAvailable,
     GameNotFound,
@@ -14,7 +15,8 @@ from countroom.games.launch import (
 )
 from countroom.ledger import sessions
 from countroom.ledger.book import OutcomeUnknown
-from countroom.ledger.movements import Status
+from countroom.ledger.movements import ExclusionKind, Reference, Status
+from countroom.ledger.safeguards import StartExclusion
 from countroom.ledger.store import StoreBusy
 from tests.unit.games.world import CATALOGUE, World
 
@@ -22,13 +24,13 @@ from tests.unit.games.world import CATALOGUE, World
 def launched(launcher: Launcher, player_id: str, game_id: str) -> Launched:
     """Check, and start: what opening a game does."""
     game, _ = launcher.check(player_id, game_id)
-    return launcher.start(player_id, game)
+    return launcher.start(player_id, game, Admission())
 
 
 class LaunchWorld(World):
     """The world with sessions that are started by the launcher."""
 
-    def launch(self, player_id: str = "pl_anna", game: str = "reels") -> str:
+    def launch(self, player_id: str = "pl_anna", game: str = "reels", **_told: int) -> str:
         return launched(Launcher(self.book, CATALOGUE, self.clock), player_id, game).token
 
 
@@ -97,3 +99,36 @@ def test_a_table_that_stays_busy_is_not_a_refusal(world: World) -> None:
     world.store.faults = [StoreBusy("ThrottlingException")] * 100
     with pytest.raises(OutcomeUnknown):
         world.launch()
+
+
+def test_what_the_country_says_of_a_player_goes_along_with_the_session(world: World) -> None:
+    launcher = Launcher(world.book, CATALOGUE, world.clock)
+    game, _ = launcher.check("pl_anna", "reels")
+    launcher.start("pl_anna", game, Admission(interval_ms=3_600_000, grown_on=20_000))
+    play = world.store.wallets["pl_anna"].play
+    assert (play.interval_ms, play.grown_on, play.started_ms) == (3_600_000, 20_000, world.clock())
+
+
+@pytest.mark.parametrize("kind", list(ExclusionKind))
+def test_a_break_is_refused_like_an_exclusion_and_a_break_is_over_by_itself(world: World, kind: ExclusionKind) -> None:
+    until_ms = world.clock() + 86_400_000
+    world.book.post(StartExclusion(Reference("player:exclusion", "x"), "pl_anna", kind, until_ms))
+    for _ in range(2):
+        with pytest.raises(PlayerExcluded):
+            world.launch()
+        world.clock.advance(milliseconds=86_399_999 - (world.clock() - (until_ms - 86_400_000)))
+    world.clock.advance(milliseconds=1)
+    if kind is ExclusionKind.TIME_OUT:
+        assert world.launch()
+    else:
+        with pytest.raises(PlayerExcluded):
+            world.launch()
+
+
+def test_an_exclusion_between_the_check_and_the_start_is_the_wallets_to_refuse(world: World) -> None:
+    launcher = Launcher(world.book, CATALOGUE, world.clock)
+    game, _ = launcher.check("pl_anna", "reels")
+    movement = StartExclusion(Reference("player:exclusion", "x"), "pl_anna", ExclusionKind.TIME_OUT, world.clock() + 1)
+    world.book.post(movement)
+    with pytest.raises(PlayerExcluded):
+        launcher.start("pl_anna", game, Admission())

@@ -3,6 +3,7 @@
 import pytest
 
 from countroom.games.launch import (
+    Admission,
     CurrencyNotTaken,
     GameNotAvailable,
     GameNotFound,
@@ -15,7 +16,9 @@ from countroom.games.launch import (
 from countroom.games.launchers.dialect import LaunchOrder, Mode, Platform, ProviderUnavailable
 from countroom.games.opening import Opening, Wish
 from countroom.ledger import sessions
-from countroom.ledger.movements import Status
+from countroom.ledger.movements import ExclusionKind, Reference, Status
+from countroom.ledger.safeguards import StartExclusion
+from countroom.ledger.wallet import Wallet
 from tests.unit.games.world import CATALOGUE, World
 
 URL = "https://games.example/play"
@@ -40,8 +43,9 @@ class Provider:
         return URL
 
 
-def of_age(_player_id: str) -> None:
+def of_age(_wallet: Wallet, _mode: Mode) -> Admission:
     """Nobody here is too young."""
+    return Admission()
 
 
 @pytest.fixture
@@ -138,17 +142,31 @@ def test_a_provider_that_is_not_set_up_costs_the_player_no_session(world: World)
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_who_is_too_young_opens_nothing(world: World, provider: Provider, mode: Mode) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, Mode]] = []
 
-    def too_young(player_id: str) -> None:
-        asked.append(player_id)
+    def too_young(wallet: Wallet, asked_mode: Mode) -> Admission:
+        asked.append((wallet.player_id, asked_mode))
         raise UnderAge
 
     before = world.store.state()
     opening = Opening(Launcher(world.book, CATALOGUE, world.clock), lambda _name: provider, too_young)
     with pytest.raises(UnderAge):
         opening.open("pl_anna", "reels", Wish(mode=mode))
-    assert (world.store.state(), provider.orders, asked) == (before, [], ["pl_anna"])
+    assert (world.store.state(), provider.orders, asked) == (before, [], [("pl_anna", mode)])
     with pytest.raises(GameNotFound):
         opening.open("pl_anna", "no-such-game", Wish(mode=mode))
-    assert asked == ["pl_anna"]  # what cannot be opened anyway opens no profile
+    assert asked == [("pl_anna", mode)]  # what cannot be opened anyway opens no profile
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_who_takes_a_break_does_not_play_for_fun_either_and_is_asked_nothing_more(
+    world: World, provider: Provider, mode: Mode
+) -> None:
+    def unasked(_wallet: Wallet, _mode: Mode) -> Admission:
+        raise AssertionError("whoever is away need not be verified first")
+
+    world.book.post(StartExclusion(Reference("player:exclusion", "x"), "pl_anna", ExclusionKind.TIME_OUT, world.clock() + 1000))
+    opening = Opening(Launcher(world.book, CATALOGUE, world.clock), lambda _name: provider, unasked)
+    with pytest.raises(PlayerExcluded):
+        opening.open("pl_anna", "reels", Wish(mode=mode))
+    assert provider.orders == []

@@ -227,14 +227,13 @@ class World:
             assert isinstance(self.book.post(deposit), Posted)
         return self.launch(player_id)
 
-    def launch(self, player_id: str = "pl_anna", game: str = "x_reels") -> str:
-        """Start a session at the provider; gives its token."""
+    def launch(self, player_id: str = "pl_anna", game: str = "x_reels", **told: int) -> str:
+        """Start a session at the provider, with what else a launch is `told` (interval_ms, grown_on); gives its token."""
         self._numbers += 1
         token = issue(player_id, self._numbers.to_bytes(SECRET_BYTES, "big"))
         expires_at_ms = self.clock.now_ms + SESSION_MS
-        assert isinstance(
-            self.book.post(StartSession.of(player_id, self.provider, parse(token).digest, game, expires_at_ms)), Posted
-        )
+        movement = StartSession.of(player_id, self.provider, parse(token).digest, game, expires_at_ms, **told)
+        assert isinstance(self.book.post(movement), Posted)
         return token
 
     def set_status(self, player_id: str, status: Status) -> None:

@@ -15,11 +15,16 @@ from countroom.identity.access import Lifetimes
 from countroom.identity.access_store import AccessStore
 from countroom.identity.desk import Desk
 from countroom.identity.events import EventKind
+from countroom.identity.excluding import Excluding
 from countroom.identity.factor import Factors
 from countroom.identity.factor_store import FactorStore
+from countroom.identity.login import Attempt, LoggedIn, Login
 from countroom.identity.mail import Message, Template
 from countroom.identity.proofs import Proofs
 from countroom.identity.refusals import Unavailable
+from countroom.identity.register import Answer, RegisterSilent, Subject, Verdict
+from countroom.identity.register_check import RegisterCheck
+from countroom.identity.register_store import RegisterStore
 from countroom.identity.registration import Registered, Registration
 from countroom.identity.sessions import Opened, Sessions
 from countroom.identity.table import Table
@@ -40,6 +45,8 @@ T = TypeVar("T")
 LOST = ReadTimeoutError(endpoint_url="https://aws")
 PASSWORD = "correct horse"
 ANN = rules.Application("ann.smith@example.com", PASSWORD, "1990-05-17", "EE", "EUR", "2026-11")
+PAT = rules.Application("pat.jones@example.com", PASSWORD, "1985-02-03", "GB", "GBP", "2026-11", "Patricia", "Jones", "sw1a  1aa")
+"""Somebody from a country that has a register."""
 
 
 @dataclass
@@ -101,6 +108,22 @@ class Mailbox:
         return [mail.template for mail in self.mails]
 
 
+@dataclass
+class Roll:
+    """A register in memory. Satisfies `register.Register`."""
+
+    listed: dict[str, Verdict] = field(default_factory=dict)
+    """By e-mail address; everybody else is clear."""
+    is_silent: bool = False
+    asked: list[tuple[Subject, str]] = field(default_factory=list)
+
+    def ask(self, subject: Subject, name: str) -> Answer:
+        if self.is_silent:
+            raise RegisterSilent("away")
+        self.asked.append((subject, name))
+        return Answer(self.listed.get(subject.email, Verdict.CLEAR), f"receipt-{len(self.asked)}")
+
+
 class Office:
     """A desk, and short words for what tests do at it."""
 
@@ -127,13 +150,22 @@ class Office:
         )
         self.factors = Factors(FactorStore(players), self.desk.vault, self.throttle, clock)
         self.proofs = Proofs(self.desk.players, self.throttle, self.factors, self.sessions)
-        self.registration = Registration(self.desk)
+        self.roll = Roll()
+        self.excluding = Excluding(access, self.sessions, self.desk.events, self.book, clock)
+        self.check = RegisterCheck(
+            self.desk.players, self.desk.people, RegisterStore(players), self.excluding, self.book, {"GAMSTOP": self.roll}, clock
+        )
+        self.registration = Registration(self.desk, self.check)
+        self.login = Login(self.proofs, self.desk.events, self.mailbox, clock, self.check, guesses_per_source=1000)
 
     def registered(self, application: rules.Application = ANN) -> Registered:
         """Let somebody open an account."""
         begun = self.registration.begin(application)
         email = rules.normalise_email(application.email) or ""
         return self.registration.verify(begun.token, self.mailbox.code_for(email))
+
+    def log_in(self, email: str, code: str | None = None) -> LoggedIn:
+        return self.login.log_in(Attempt(email, PASSWORD, "203.0.113.9", "Firefox", code))
 
     def session(self, player_id: str) -> Opened:
         return self.sessions.open(player_id, "Firefox on Windows", "EE", stepped_up=True)

@@ -273,6 +273,7 @@ def test_a_profile(house: House) -> None:
         given_name="",
         family_name="",
         phone="",
+        postcode="",
         country="EE",
         currency="EUR",
         accepted_terms="2026-11",

@@ -30,6 +30,7 @@ from countroom.identity.tokens import Issuer
 from countroom.identity.vault import Vault
 from tests.unit.clock import FixedClock
 from tests.unit.identity.memory import TABLE, MemoryKms, MemoryTable
+from tests.unit.identity.registers import no_register
 from tests.unit.identity.writing import rewritten, written
 from tests.unit.local_key import LocalKey
 
@@ -125,7 +126,7 @@ def world(clock: FixedClock) -> World:
     hashed = passwords.hash_password(PASSWORD)
     written(players, [*players.creation(account, Credentials(email_digest(EMAIL), ANN, hashed)), access.creation(ANN)])
     memory.calls.clear()
-    way_in = Login(proofs, events, mails, clock, guesses_per_source=1000)
+    way_in = Login(proofs, events, mails, clock, no_register(table, clock), guesses_per_source=1000)
     return World(clock, memory, players, access, sessions, throttle, factors, events, mails, way_in)
 
 

@@ -120,8 +120,16 @@ def test_dates_of_birth(born: str, good: bool) -> None:
 
 def test_a_leap_day_s_child_comes_of_age_in_march() -> None:
     born = date(2008, 2, 29)
-    assert rules.age_fault(born, date(2026, 2, 28)) is not None
-    assert rules.age_fault(born, date(2026, 3, 1)) is None
+    assert rules.age_fault(born, date(2026, 2, 28), 18) is not None
+    assert rules.age_fault(born, date(2026, 3, 1), 18) is None
+
+
+@pytest.mark.parametrize(("country", "years"), [("EE", 18), ("MT", 18), ("GB", 18), ("CA", 19)])
+def test_the_age_is_the_countrys(country: str, years: int) -> None:
+    day = f"{2026 - years}-01-"  # START_MS is on the first
+    named = {"country": country, "given_name": "Ann", "family_name": "Smith", "postcode": "AB1 2CD"}
+    assert rules.accept(replace(GOOD, date_of_birth=day + "01", **named), START_MS).country == country
+    assert wrong(date_of_birth=day + "02", **named) == ["date_of_birth"]
 
 
 def test_the_day_is_utc() -> None:
@@ -137,7 +145,26 @@ def test_countries_we_do_not_serve(country: str) -> None:
 
 def test_the_policy_decides_on_countries() -> None:
     policy = replace(rules.POLICY, countries=frozenset({"US"}))
-    assert rules.accept(replace(GOOD, country="US"), START_MS, policy).country == "US"
+    named = {"given_name": "Ann", "family_name": "Smith", "postcode": "10001"}
+    assert rules.accept(replace(GOOD, country="US", **named), START_MS, policy).country == "US"
+    with pytest.raises(rules.InvalidFields):
+        rules.accept(replace(GOOD, country="US"), START_MS, policy)  # unknown to the profiles: the strictest one asks for names
+
+
+@pytest.mark.parametrize("country", ["EE", "GB"])
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("given_name", "A\x00"), ("given_name", "x" * 65), ("family_name", "R2D2"), ("postcode", "??"), ("postcode", "1" * 13)],
+)
+def test_names_and_postcodes_are_looked_at_wherever_they_are_given(country: str, field: str, text: str) -> None:
+    named = {"given_name": "Ann", "family_name": "Smith", "postcode": "AB1 2CD"}
+    assert wrong(country=country, **named | {field: text}) == [field]
+
+
+def test_names_and_postcode_are_normalised() -> None:
+    accepted = rules.accept(replace(GOOD, given_name="  Ann  Mary", family_name="e\u0301", postcode=" ab1  2cd"), START_MS)
+    assert (accepted.given_name, accepted.family_name, accepted.postcode) == ("Ann Mary", "\u00e9", "AB1 2CD")
+    assert accepted.person.postcode == "AB1 2CD"
 
 
 @pytest.mark.parametrize("currency", ["", "eur", "XXX", "BTC", "EURO", "EUR "])

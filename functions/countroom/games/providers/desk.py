@@ -7,8 +7,9 @@ to the money is the ledger's to decide: duplicate first, then currency, session,
 the wallet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, Generic, NamedTuple
 
 from countroom.clock import Clock
@@ -29,9 +30,11 @@ from countroom.games.providers.dialect import (
 )
 from countroom.games.providers.keys import KeyRing, KeysUnavailable
 from countroom.games.providers.strict import BadSyntax, BadType
+from countroom.jurisdictions.profile import StakeCap
+from countroom.jurisdictions.profiles import StakeCaps
 from countroom.ledger.book import Book, OutcomeUnknown, Posted, Refused
 from countroom.ledger.drafts import Draft
-from countroom.ledger.movements import Bet, InvalidReference, Kind, Movement, Reason
+from countroom.ledger.movements import Bet, InvalidReference, Kind, LimitKind, Movement, Reason
 from countroom.ledger.records import Balances, Outcome
 from countroom.ledger.rules.effects import Facts
 from countroom.ledger.rules.play import gate
@@ -39,10 +42,16 @@ from countroom.ledger.sessions import InvalidToken
 from countroom.ledger.wallet import Wallet
 from countroom.money import InvalidAmount
 
+CAPS_MAX: Final = 1024
+"""For how many categories and currencies the caps are remembered."""
+
 LEDGER_SHARE: Final = 0.8
 """How much of a provider's patience the ledger may use; the rest is for keys, catalogue and writing the answer."""
 
 _WITH_CURRENCY_OR_LATER: Final = frozenset({Reason.GAME_CURRENCY, Reason.STAKE_OUT_OF_RANGE})
+
+_OF_LIMIT: Final = {LimitKind.STAKE.value: Fault.OWN_STAKE, LimitKind.SESSION.value: Fault.TIME_USED}
+"""By the kind of the limit that refused."""
 
 _NOBODY: Final = "health"
 """A player id that nobody has: they all begin with ``pl_``."""
@@ -188,7 +197,8 @@ class Desk(Generic[Key]):
         catalogue = self._games.current()
         game = catalogue.by_code(self._dialect.provider, movement.game)
         countries = None if game is None or EVERYWHERE in game.countries else game.countries
-        return replace(movement, veto=veto_of(catalogue, self._dialect.provider, movement), countries=countries)
+        caps = None if game is None else caps_of(game.category, movement.currency)
+        return replace(movement, veto=veto_of(catalogue, self._dialect.provider, movement), countries=countries, caps=caps)
 
     def _vetted_draft(self, call: Call, order: Order, draft: Draft) -> Draft:
         def complete(wallet: Wallet, facts: Facts) -> Movement:
@@ -215,6 +225,16 @@ def veto_of(catalogue: Catalogue, provider: str, bet: Bet) -> Reason | None:
     return None
 
 
+@lru_cache(maxsize=CAPS_MAX)
+def caps_of(category: str, currency: str) -> Mapping[str, StakeCap] | None:
+    """Return the largest stakes in games of a category by the player's country, in nanos of a currency; None without any.
+
+    They are rules of the countries, so they are made once for each pair that is played, and no bet asks anybody for them.
+    """
+    caps = StakeCaps(category, currency)
+    return caps if len(caps) else None
+
+
 def _done(player_id: str, results: Sequence[Posted | Refused], balances: Balances) -> Done:
     new = [entry.record for entry in results if isinstance(entry, Posted) and not entry.replayed]
     applied = [record for record in new if record.outcome is Outcome.APPLIED]
@@ -227,4 +247,6 @@ def _failed(refused: Refused) -> Failed:
     if refused.reason is Reason.ROLLED_BACK and refused.replayed:
         # A tombstone stands under the movement's own name: the original comes after its rollback.
         return Failed(Fault.LATE_ORIGINAL, available)
+    if refused.reason is Reason.LIMIT_REACHED:
+        return Failed(_OF_LIMIT.get(refused.limit.partition(" ")[0], refused.reason), available)
     return Failed(refused.reason, available)

@@ -20,7 +20,11 @@ Key = TypeVar("Key")
 
 
 class Fault(StrEnum):
-    """What a call may end in beside the ledger's own reasons."""
+    """What a call may end in beside the ledger's own reasons.
+
+    `own_stake` and `time_used` are the ledger's LIMIT_REACHED where the limit is the player's own of a single stake, or of the time
+    that he plays without a break: protocols have other words for these than for a sum that is spent.
+    """
 
     BAD_SIGNATURE = "bad_signature"
     BAD_SYNTAX = "bad_syntax"
@@ -28,6 +32,8 @@ class Fault(StrEnum):
     BAD_TOKEN = "bad_token"  # noqa: S105 - the name of an outcome
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of an outcome
     LATE_ORIGINAL = "late_original"
+    OWN_STAKE = "own_stake"
+    TIME_USED = "time_used"
     KEYS_UNAVAILABLE = "keys_unavailable"
     GAMES_UNAVAILABLE = "games_unavailable"
     OUT_OF_TIME = "out_of_time"

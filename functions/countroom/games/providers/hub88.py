@@ -68,6 +68,8 @@ _COMMON: Final[dict[Cause, str]] = {
     Fault.BAD_TOKEN: "RS_ERROR_INVALID_TOKEN",
     Fault.TOKEN_EXPIRED: "RS_ERROR_TOKEN_EXPIRED",
     Fault.LATE_ORIGINAL: "RS_ERROR_DUPLICATE_TRANSACTION",
+    Fault.OWN_STAKE: "RS_ERROR_LIMIT_REACHED",
+    Fault.TIME_USED: "RS_ERROR_LIMIT_REACHED",
     Fault.KEYS_UNAVAILABLE: "RS_ERROR_UNKNOWN",
     Fault.GAMES_UNAVAILABLE: "RS_ERROR_UNKNOWN",
     Fault.OUT_OF_TIME: "RS_ERROR_TIMEOUT",
@@ -85,6 +87,8 @@ _COMMON: Final[dict[Cause, str]] = {
     Reason.GAME_UNAVAILABLE: "RS_ERROR_INVALID_GAME",
     Reason.STAKE_OUT_OF_RANGE: "RS_ERROR_LIMIT_REACHED",
     Reason.LIMIT_REACHED: "RS_ERROR_LIMIT_REACHED",
+    # The protocol has no word for a pause; this one drops the bet, and the player is told by the house that he has to look up.
+    Reason.REALITY_CHECK_DUE: "RS_ERROR_LIMIT_REACHED",
     Reason.DUPLICATE_TRANSACTION: "RS_ERROR_DUPLICATE_TRANSACTION",
     Reason.ROLLED_BACK: "RS_ERROR_TRANSACTION_DOES_NOT_EXIST",
     Reason.REFERENCE_UNKNOWN: "RS_ERROR_TRANSACTION_DOES_NOT_EXIST",
@@ -92,6 +96,9 @@ _COMMON: Final[dict[Cause, str]] = {
     # No call of this protocol makes a movement that is refused in these words. They are known refusals all the same.
     Reason.PLAYER_EXISTS: "RS_ERROR_WRONG_SYNTAX",
     Reason.LIMIT_RAISE: "RS_ERROR_WRONG_SYNTAX",
+    Reason.NOTHING_PENDING: "RS_ERROR_WRONG_SYNTAX",
+    Reason.TOO_EARLY: "RS_ERROR_WRONG_SYNTAX",
+    Reason.EXCLUSION_RUNS: "RS_ERROR_WRONG_SYNTAX",
     Reason.BALANCE_REMAINS: "RS_ERROR_WRONG_SYNTAX",
     Reason.ALREADY_RESOLVED: "RS_ERROR_DUPLICATE_TRANSACTION",
     Reason.COMPANION_CONFLICT: "RS_ERROR_WRONG_SYNTAX",
@@ -106,6 +113,9 @@ CALETA: Final = Flavour(
             Reason.ROLLED_BACK: "RS_ERROR_TRANSACTION_ROLLED_BACK",
             Reason.STAKE_OUT_OF_RANGE: "RS_ERROR_BET_LIMIT_EXCEEDED",
             Reason.LIMIT_REACHED: "RS_ERROR_BET_LIMIT_EXCEEDED",
+            Reason.REALITY_CHECK_DUE: "RS_ERROR_BET_LIMIT_EXCEEDED",
+            Fault.OWN_STAKE: "RS_ERROR_BET_LIMIT_EXCEEDED",
+            Fault.TIME_USED: "RS_ERROR_BET_LIMIT_EXCEEDED",
         }
     ),
     balance_on_not_enough_money=False,
