@@ -6,9 +6,6 @@ the event source sends what it gives up; the others are kept.
 """
 
 import os
-from base64 import b64decode
-from binascii import Error as BadBase64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -21,11 +18,8 @@ from countroom.games.round_keeper import Kept, RoundKeeper
 from countroom.games.rounds_store import RoundsStore
 from countroom.ledger import items
 from countroom.ledger.store import LedgerStore
+from handlers.parts.stream import image_of
 from runtime import aws, settings, telemetry
-
-
-class UnreadableImage(ValueError):
-    """A change whose image is not in the stream's form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +35,6 @@ def _keeper() -> RoundKeeper:
     told = settings.load(Settings)
     client = aws.client("dynamodb")
     return RoundKeeper(LedgerStore(client, told.ledger_table), RoundsStore(client, told.games_table), system_clock)
-
-
-def image_of(change: Mapping[str, Any]) -> items.Item | None:
-    """Return the item that a change of the stream left, in the low-level form; None where it left none. Raise UnreadableImage."""
-    image = (change.get("dynamodb") or {}).get("NewImage")
-    if not image:
-        return None
-    try:
-        return {name: _value(value) for name, value in image.items()}
-    except (AttributeError, TypeError, ValueError, BadBase64) as error:
-        raise UnreadableImage("not an image of an item") from error
-
-
-def _value(value: Mapping[str, Any]) -> dict[str, Any]:
-    ((kind, content),) = value.items()
-    return {kind: b64decode(content, validate=True)} if kind == "B" else {kind: content}
 
 
 def _take(record: DynamoDBRecord) -> None:

@@ -13,6 +13,7 @@ from countroom.identity.access import Ended
 from countroom.identity.mail import Message, Template, from_body
 from countroom.identity.registration import Registration
 from countroom.identity.sessions import Opened
+from countroom.identity.table import Table
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Deposit, Movement, Reference
 from countroom.ledger.store import LedgerStore
@@ -20,6 +21,7 @@ from handlers import account
 from runtime import aws as runtime_aws
 from tests.unit.clock import START_MS
 from tests.unit.conftest import LEDGER_TABLE, PLAYERS_TABLE
+from tests.unit.identity.registers import no_register
 from tests.unit.rest import Answer, call, event, send
 from tests.unit.signed_in import Visitors
 
@@ -50,6 +52,7 @@ class World:
     """One player with an account, opened as the public routes open it, and whoever logs in to it."""
 
     def __init__(self, client: Any, queue_url: str, time: time_machine.Traveller) -> None:
+        self.client = client
         self.visitors = Visitors(client)
         self.book = Book(LedgerStore(client, LEDGER_TABLE), system_clock)
         self.queue_url = queue_url
@@ -57,7 +60,7 @@ class World:
         self.player_id = ""
 
     def join(self) -> None:
-        registration = Registration(account._services().desk)
+        registration = Registration(account._services().desk, no_register(Table(self.client, PLAYERS_TABLE), system_clock))
         begun = registration.begin(rules.Application(EMAIL, PASSWORD, "1990-05-17", "EE", "EUR", "2026-11"))
         (mail,) = self.mails()
         self.player_id = registration.verify(begun.token, mail.values["code"]).player_id
@@ -165,6 +168,7 @@ def test_the_profile(world: World) -> None:
         "given_name": "",
         "family_name": "",
         "phone": "",
+        "postcode": "",
         "country": "EE",
         "currency": "EUR",
         "accepted_terms": "2026-11",

@@ -15,11 +15,15 @@ from countroom.identity.access import Ended
 from countroom.ledger.book import Book
 from countroom.ledger.movements import Reference, SetStatus, Status
 from countroom.ledger.store import LedgerStore
+from countroom.verification.desk import VerificationDesk
+from countroom.verification.levels import Level
+from countroom.verification.standing import Order, Word
+from countroom.verification.store import StandingStore
 from handlers.parts import tills
 from runtime import aws as runtime_aws
 from tests.unit.cashier.support import OTHER_PLAYER, PLAYER
 from tests.unit.cashier.test_openers import ANSWERS, SECRETS
-from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
+from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE, PLAYERS_TABLE
 from tests.unit.games.shelf import make_tables
 from tests.unit.handlers.test_deposits import Api, api, forget
 from tests.unit.runtime.peer import Peer, hang, peer, reset, sends
@@ -310,7 +314,14 @@ def test_the_methods_of_this_player(api: Api, gateway: Peer) -> None:  # noqa: A
     }
 
 
-def test_each_method_that_is_listed_opens_a_deposit_of_its_smallest_and_largest_amount(api: Api, gateway: Peer) -> None:  # noqa: ARG001
+def test_each_method_that_is_listed_opens_a_deposit_of_its_smallest_and_largest_amount(
+    api: Api,
+    gateway: Peer,  # noqa: ARG001
+    dynamodb: Any,
+) -> None:
+    desk = VerificationDesk(StandingStore(dynamodb, PLAYERS_TABLE), api.clock)
+    for level in Level:  # the largest reach the thresholds of net deposits
+        desk.carry_out(Order(PLAYER, Word.VERIFY, "ann", "seen", f"r-{level}", level))
     for number, item in enumerate(api.call("GET", "/v1/deposits/methods")[1]["items"]):
         for bound in ("smallest", "largest"):
             body = {"amount": item[bound], "currency": item["currency"], "gateway": item["gateway"], "method": item["method"]}

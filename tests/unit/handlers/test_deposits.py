@@ -3,14 +3,21 @@ from typing import Any
 
 import pytest
 
-from countroom.cashier.gates import Declined, DeclineReason
+from countroom.cashier.gates import DeclineReason
 from countroom.cashier.store import StoreUnavailable
 from countroom.identity.access import Ended
+from countroom.ledger.book import Book, OutcomeUnknown, Posted
+from countroom.ledger.movements import ExclusionKind, LimitKind, OpenWallet, Period, Reference
+from countroom.ledger.safeguards import SetLimit, StartExclusion
+from countroom.ledger.store import LedgerStore
+from countroom.verification.desk import VerificationDesk
+from countroom.verification.standing import Order, Word
+from countroom.verification.store import StandingStore, StandingsUnavailable
 from handlers import deposits
 from handlers.parts import idempotent
 from tests.unit.cashier.support import OTHER_PLAYER, PLAYER, open_wallet
 from tests.unit.clock import FixedClock
-from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE
+from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE, PLAYERS_TABLE
 from tests.unit.games.shelf import CIRCUITS_TABLE
 from tests.unit.signed_in import Visitors
 
@@ -74,6 +81,7 @@ class Api:
 def api(dynamodb: Any, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setenv("CASHIER_TABLE", CASHIER_TABLE)
     monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
+    monkeypatch.setenv("PLAYERS_TABLE", PLAYERS_TABLE)
     monkeypatch.setenv("CIRCUITS_TABLE", CIRCUITS_TABLE)
     monkeypatch.setenv("PAYMENT_URLS", "{}")
     monkeypatch.setenv("PAYMENT_SECRETS", "{}")
@@ -87,8 +95,9 @@ def api(dynamodb: Any, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> Ap
 
 def forget() -> None:
     """Let the function read its environment again at its next call."""
-    for made in (deposits._settings, deposits._book, deposits._store, deposits._tills, deposits._desk, deposits._opening):
-        made.cache_clear()
+    made = (deposits._settings, deposits._book, deposits._store, deposits._tills)
+    for kept in (*made, deposits._levels_of, deposits._desk, deposits._opening):
+        kept.cache_clear()
 
 
 def count(dynamodb: Any) -> int:
@@ -236,14 +245,54 @@ def test_a_table_that_does_not_answer_is_said_so(api: Api, monkeypatch: pytest.M
     assert "Retry-After" in headers
 
 
-def test_a_twin_that_is_still_running_is_a_conflict(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Busy:
-        def open(self, *_: object) -> Declined:
-            return Declined(DeclineReason.IN_PROGRESS)
+@pytest.mark.parametrize("error", [OutcomeUnknown(possibly_written=True), StandingsUnavailable("x")])
+def test_what_is_not_known_is_said_so_and_the_same_key_finds_out(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    class Unsure:
+        def open(self, *_: object) -> None:
+            raise error
 
-    monkeypatch.setattr(deposits, "_desk", Busy)
-    status, problem, _ = api.call("POST", "/v1/deposits", body=BODY, key="k-1")
-    assert (status, problem["code"]) == (409, "request_in_progress")
+    with monkeypatch.context() as patch:
+        patch.setattr(deposits, "_desk", Unsure)
+        status, problem, headers = api.call("POST", "/v1/deposits", body=BODY, key="k-1")
+    assert (status, problem["code"]) == (503, "temporarily_unavailable")
+    assert "Retry-After" in headers
+    assert api.call("POST", "/v1/deposits", body=BODY, key="k-1")[0] == 201
+
+
+class TestLimits:
+    """What the player is told of the limit that leaves no room."""
+
+    @pytest.mark.parametrize(("period", "words"), [(Period.DAY, "24 hours"), (Period.WEEK, "7 days"), (Period.MONTH, "a month")])
+    def test_the_limit_is_named_in_words(self, api: Api, dynamodb: Any, period: Period, words: str) -> None:
+        book = Book(LedgerStore(dynamodb, LEDGER_TABLE), api.clock)
+        limit = SetLimit(Reference("house:limit", "l-1"), PLAYER, "EUR", 19_999_999_999, LimitKind.DEPOSIT, period)
+        assert isinstance(book.post(limit), Posted)
+        assert api.call("POST", "/v1/deposits", body=BODY, key="k-1")[0] == 201
+        status, problem, _ = api.call("POST", "/v1/deposits", body=BODY, key="k-2")
+        assert (status, problem["code"]) == (409, "limit_reached")
+        assert problem["detail"] == f"Your deposit limit for {words} leaves no room for this amount."
+        assert count(dynamodb) == 2
+
+    def test_a_time_out_is_no_question_of_limits(self, api: Api, dynamodb: Any) -> None:
+        book = Book(LedgerStore(dynamodb, LEDGER_TABLE), api.clock)
+        until = api.clock() + 3_600_000
+        assert isinstance(book.post(StartExclusion(Reference("house:x", "x"), PLAYER, ExclusionKind.TIME_OUT, until)), Posted)
+        status, problem, _ = api.call("POST", "/v1/deposits", body=BODY, key="k-1")
+        assert (status, problem["code"]) == (403, "wallet_excluded")
+
+
+def test_who_has_to_be_verified_first_is_told_which_levels_he_needs(api: Api, dynamodb: Any) -> None:
+    book = Book(LedgerStore(dynamodb, LEDGER_TABLE), api.clock)
+    assert isinstance(book.post(OpenWallet.of(OTHER_PLAYER, "GBP", "GB")), Posted)
+    body = {"amount": "10.00", "currency": "GBP"}
+    status, problem, _ = api.call("POST", "/v1/deposits", body=body, key="k-1", token=api.token(OTHER_PLAYER))
+    assert (status, problem["code"]) == (403, "verification_required")
+    assert problem["errors"] == [{"field": "level", "message": "age"}, {"field": "level", "message": "identity"}]
+    desk = VerificationDesk(StandingStore(dynamodb, PLAYERS_TABLE), api.clock)
+    desk.carry_out(Order(OTHER_PLAYER, Word.VERIFY, "ann", "passport seen", "r-1"))
+    assert api.call("POST", "/v1/deposits", body=body, key="k-1", token=api.token(OTHER_PLAYER))[0] == 201
 
 
 def test_everything_the_desk_declines_has_a_code() -> None:

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -29,10 +29,13 @@ from countroom.identity.table import Table
 from countroom.identity.vault import Vault
 from countroom.ledger import sessions
 from countroom.ledger.book import Book, Posted
-from countroom.ledger.movements import Bet, Deposit, OpenWallet, Reference, SetStatus, Status, Win
+from countroom.ledger.movements import Bet, Deposit, ExclusionKind, OpenWallet, Reference, SetStatus, Status, Win
 from countroom.ledger.records import Record
+from countroom.ledger.safeguards import StartExclusion
 from countroom.ledger.store import LedgerStore
+from countroom.ledger.wallet import Wallet
 from countroom.times import to_iso
+from countroom.verification.store import StandingStore, StandingsUnavailable
 from handlers import games
 from runtime import aws as runtime_aws
 from tests.unit import rest
@@ -393,6 +396,47 @@ class TestLaunching:
         clock.advance(seconds=1)
         games._opening.cache_clear()
         assert start(body={"mode": mode}).status == 201
+
+    @pytest.mark.parametrize(("mode", "lacking"), [("real", ["age", "identity"]), ("demo", ["age"])])
+    def test_who_has_to_be_verified_first_is_told_what_for(
+        self, provider: Peer, book: Book, monkeypatch: pytest.MonkeyPatch, mode: str, lacking: list[str]
+    ) -> None:
+        monkeypatch.setattr(Book, "wallet", lambda *_: Wallet("pl_anna", "EUR", "GB"))
+        answer = start(body={"mode": mode})
+        assert (answer.status, answer.code) == (403, "verification_required")
+        assert [(error["field"], error["message"]) for error in answer.json["errors"]] == [("level", name) for name in lacking]
+        assert provider.requests == []
+        assert book.find(Reference("wallet:open", "pl_anna")) is not None
+
+    def test_standings_that_cannot_be_read_are_asked_for_again(
+        self, provider: Peer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def away(*_args: Any) -> None:
+            raise StandingsUnavailable
+
+        monkeypatch.setattr(Book, "wallet", lambda *_: Wallet("pl_anna", "EUR", "GB"))
+        monkeypatch.setattr(StandingStore, "get", away)
+        answer = start()
+        assert (answer.status, answer.code) == (503, "temporarily_unavailable")
+        assert provider.requests == []
+        assert '"LaunchFailed"' in capsys.readouterr().out
+
+    @pytest.mark.parametrize("mode", ["real", "demo"])
+    def test_who_takes_a_break_gets_neither_a_game_nor_a_demo(self, provider: Peer, wallet: Book, mode: str) -> None:
+        until_ms = system_clock() + 86_400_000
+        movement = StartExclusion(Reference("player:exclusion", "x"), "pl_anna", ExclusionKind.TIME_OUT, until_ms)
+        assert isinstance(wallet.post(movement), Posted)
+        answer = start(body={"mode": mode})
+        assert (answer.status, answer.code) == (403, "wallet_excluded")
+        assert provider.requests == []
+
+    def test_a_session_brings_the_clock_of_the_players_country_along(self, provider: Peer, wallet: Book) -> None:
+        assert start().status == 201
+        assert len(provider.requests) == 1
+        found = wallet.wallet("pl_anna")
+        assert found is not None
+        assert found.play.interval_ms == 3_600_000
+        assert found.play.grown_on == (date(2015, 5, 17) - date(1970, 1, 1)).days
 
     def test_a_player_whose_account_is_not_there(self, provider: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(PlayersStore, "account", lambda *_: None)

@@ -10,15 +10,23 @@ import pytest
 import time_machine
 from botocore.exceptions import ReadTimeoutError
 
+from countroom.clock import system_clock
 from countroom.identity import tokens
 from countroom.identity.access_store import AccessStore
 from countroom.identity.digests import email_digest
+from countroom.identity.register import Verdict
 from countroom.identity.table import Table
+from countroom.ledger.book import Book
+from countroom.ledger.movements import Status
+from countroom.ledger.rules.effects import status_at
+from countroom.ledger.store import LedgerStore
 from handlers import identity
+from handlers.parts import registers
 from runtime import aws as runtime_aws
 from runtime import telemetry
 from tests.unit.clock import START_MS
 from tests.unit.conftest import LEDGER_TABLE, PLAYERS_TABLE, SESSIONS_TABLE
+from tests.unit.identity.office import Roll
 from tests.unit.rest import Answer, call, event, send
 
 ISSUER = "https://countroom.dev/test"
@@ -62,7 +70,7 @@ class World:
 
 
 def forget() -> None:
-    for cached in (identity._settings, identity._services, identity._login, identity._public_keys):
+    for cached in (identity._settings, identity._services, identity._register, identity._login, identity._public_keys):
         cached.cache_clear()
 
 
@@ -82,6 +90,8 @@ def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         "SESSION_IDLE_SECONDS": "3600",
         "MAIL_QUEUE_URL": queue,
         "LOGIN_GUESSES_PER_SOURCE": str(GUESSES),
+        "REGISTER_URLS": "{}",
+        "REGISTER_SECRETS": "{}",
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -458,3 +468,106 @@ def test_what_is_not_there(method: str, path: str, code: str) -> None:
 def test_no_route_here_needs_a_token() -> None:
     for route in [*identity.app._static_routes, *identity.app._dynamic_routes]:
         assert route.security == []
+
+
+# ------------------------------------------------------------------------------------------ a country that has a register
+
+BRITISH = {"country": "GB", "currency": "GBP", "given_name": "Ann", "family_name": "Smith", "postcode": "SW1A 1AA"}
+
+
+@pytest.fixture
+def roll(monkeypatch: pytest.MonkeyPatch) -> Roll:
+    roll = Roll()
+    monkeypatch.setattr(registers, "ways_of", lambda _told: {"GAMSTOP": roll})
+    return roll
+
+
+def login() -> Answer:
+    return ask("POST", "/v1/sessions", LOGIN)
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out.replace(" ", "")
+
+
+def test_names_and_postcode_are_asked_for_where_there_is_a_register(world: World) -> None:
+    answer = ask("POST", "/v1/players", BODY | {"country": "GB", "currency": "GBP"})
+    assert (answer.status, answer.json["code"]) == (400, "invalid_request")
+    assert {error["field"] for error in answer.json["errors"]} == {"given_name", "family_name", "postcode"}
+    assert world.mails() == []
+
+
+def test_who_is_listed_does_not_become_a_player(world: World, roll: Roll, capsys: pytest.CaptureFixture[str]) -> None:
+    roll.listed[EMAIL] = Verdict.LISTED
+    token = ask("POST", "/v1/players", BODY | BRITISH).json["registration_token"]
+    answer = ask("POST", "/v1/players/verifications", {"registration_token": token, "code": world.code()})
+    assert (answer.status, answer.json["code"]) == (403, "wallet_excluded")
+    assert world.items(LEDGER_TABLE) == []
+    assert '"RegistrationOfExcluded":[1.0]' in counted(capsys)
+
+
+def test_a_registration_waits_for_the_register(world: World, roll: Roll, capsys: pytest.CaptureFixture[str]) -> None:
+    roll.is_silent = True
+    token = ask("POST", "/v1/players", BODY | BRITISH).json["registration_token"]
+    body = {"registration_token": token, "code": world.code()}
+    answer = ask("POST", "/v1/players/verifications", body)
+    assert (answer.status, answer.json["code"], answer.headers["Retry-After"]) == (503, "temporarily_unavailable", "2")
+    assert '"RegisterSilent":[1.0]' in counted(capsys)
+    roll.is_silent = False
+    assert ask("POST", "/v1/players/verifications", body).status == 201
+
+
+def test_without_an_address_of_the_register_nobody_from_there_becomes_a_player(world: World) -> None:
+    token = ask("POST", "/v1/players", BODY | BRITISH).json["registration_token"]
+    assert ask("POST", "/v1/players/verifications", {"registration_token": token, "code": world.code()}).status == 503
+
+
+def test_who_is_listed_at_a_login_gets_in_and_is_excluded(
+    world: World, roll: Roll, capsys: pytest.CaptureFixture[str], log: io.StringIO
+) -> None:
+    player_id = register(world, **BRITISH)
+    roll.listed[EMAIL] = Verdict.LISTED
+    answer = login()
+    assert answer.status == 201
+    wallet = Book(LedgerStore(world.client, LEDGER_TABLE), system_clock).wallet(player_id)
+    assert wallet is not None
+    assert status_at(wallet, system_clock()) is Status.EXCLUDED
+    text = counted(capsys)
+    assert '"said":"listed"' in text
+    for secret in ("SW1A", "Smith"):
+        assert secret not in text + log.getvalue()
+
+
+def test_a_login_waits_for_the_register_a_day_after_its_last_word(
+    world: World, roll: Roll, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(world, **BRITISH)
+    assert login().status == 201
+    roll.is_silent = True
+    world.time.shift(86_399)
+    assert login().status == 201
+    world.time.shift(1)
+    answer = login()
+    assert (answer.status, answer.json["code"]) == (503, "temporarily_unavailable")
+    assert '"at":"login"' in counted(capsys)
+
+
+@pytest.mark.parametrize(
+    ("urls", "secrets", "ways"),
+    [
+        ({"GAMSTOP": "https://register.example"}, {"GAMSTOP": "arn:aws:secretsmanager:s"}, {"GAMSTOP"}),
+        ({"GAMSTOP": "https://register.example"}, {}, set()),
+        ({}, {"GAMSTOP": "arn:aws:secretsmanager:s"}, set()),
+        ({"GAMSTOP": "http://register.example"}, {"GAMSTOP": "arn:aws:secretsmanager:s"}, set()),
+    ],
+    ids=["whole", "no secret", "no address", "no TLS"],
+)
+def test_a_register_that_is_not_set_up_stops_no_other_country(
+    world: World, monkeypatch: pytest.MonkeyPatch, urls: dict[str, str], secrets: dict[str, str], ways: set[str]
+) -> None:
+    monkeypatch.setenv("REGISTER_URLS", json.dumps(urls))
+    monkeypatch.setenv("REGISTER_SECRETS", json.dumps(secrets))
+    forget()
+    assert registers.ways_of(identity._settings()).keys() == ways
+    assert register(world)
+    assert login().status == 201

@@ -16,14 +16,19 @@ from countroom.identity.events import EventLog, SecurityEvent
 from countroom.identity.store import Credentials, PlayersStore
 from countroom.identity.table import Table
 from countroom.ledger.book import Book, OutcomeUnknown, Posted
-from countroom.ledger.movements import OpenWallet, Reference, SetStatus, Status
+from countroom.ledger.movements import ExclusionKind, OpenWallet, Reference, SetStatus, Status
+from countroom.ledger.safeguards import FOREVER_MS, StartExclusion
 from countroom.ledger.store import LedgerStore
+from countroom.verification.desk import VerificationDesk
+from countroom.verification.levels import State
+from countroom.verification.store import StandingStore
 from handlers import identity_staff
 from runtime import telemetry
 from tests.unit.clock import START_MS
 from tests.unit.conftest import LEDGER_TABLE, PLAYERS_TABLE
 from tests.unit.rest import Context
 from tests.unit.signed_in import Visitors
+from tests.unit.verification.house import APPLICANT, event_of
 
 PLAYER = "pl_anna"
 ORDER = {"player_id": PLAYER, "actor": "support.jane", "reason": "card stolen, ticket 4711"}
@@ -81,10 +86,12 @@ def test_an_account_is_shown(world: World) -> None:
         "player_id": PLAYER,
         "standing": "active",
         "excluded": False,
+        "exclusion": None,
         "wallet_status": "active",
         "second_factor": False,
         "verified": False,
         "verification": None,
+        "levels": {},
         "replayed": False,
     }
     assert first["session_id"] != second["session_id"]
@@ -161,6 +168,30 @@ def test_nor_one_that_only_the_wallet_knows_of(world: World) -> None:
     world.order("freeze", "r-1")
     world.order("unfreeze", "r-2")
     assert world.status() is Status.EXCLUDED
+
+
+@pytest.mark.parametrize(
+    ("kind", "until_ms", "shown"),
+    [
+        (ExclusionKind.TIME_OUT, START_MS + 3_600_000, "2026-01-01T13:00:00.000Z"),
+        (ExclusionKind.SELF_EXCLUSION, FOREVER_MS, None),
+    ],
+)
+def test_what_the_player_chose_is_shown_and_a_lifted_freeze_lifts_none_of_it(
+    world: World, kind: ExclusionKind, until_ms: int, shown: str | None
+) -> None:
+    world.time.move_to(START_MS / 1000)
+    assert isinstance(world.book.post(StartExclusion(Reference("player:exclusion", "x-1"), PLAYER, kind, until_ms)), Posted)
+    answer = world.order("show")
+    assert (answer["standing"], answer["excluded"], answer["wallet_status"]) == ("active", True, "excluded")
+    assert answer["exclusion"] == {"kind": kind, "since": "2026-01-01T12:00:00.000Z", "until": shown, "reopens_at": None}
+    world.order("freeze", "r-1")
+    answer = world.order("unfreeze", "r-2")
+    assert (answer["excluded"], answer["wallet_status"]) == (True, "excluded")
+    world.time.move_to(START_MS / 1000 + 3600)
+    answer = world.order("show")
+    is_over = kind is ExclusionKind.TIME_OUT
+    assert (answer["excluded"], answer["exclusion"] is None) == (not is_over, is_over)
 
 
 def test_excluding_a_frozen_player_keeps_the_freeze(world: World) -> None:
@@ -240,6 +271,9 @@ def test_an_access_that_never_stands_still_is_a_conflict(world: World, monkeypat
         ({"reason": "line\nbreak"}, ["reason"]),
         ({"request_id": "x" * 41}, ["request_id"]),
         ({"request_id": "a#b"}, ["request_id"]),
+        ({"level": "identity"}, ["level"]),
+        ({"level": "passport", "action": "verify"}, ["level"]),
+        ({"level": 7, "action": "verify"}, ["level"]),
         ({"hunter2": "hunter2"}, ["hunter2"]),
         ({"action": 1, "player_id": [], "actor": {}, "reason": None}, ["action", "player_id", "actor", "reason"]),
     ],
@@ -286,6 +320,28 @@ def test_a_player_is_verified_and_is_no_longer(world: World) -> None:
     late = world.order("verify", "r-1", reason="passport seen")
     assert (late["verified"], late["replayed"]) == (False, True)
     assert world.status() is Status.ACTIVE
+
+
+def test_an_order_is_about_one_level(world: World) -> None:
+    assert not world.order("verify", "r-1", level="address")["verified"]
+    answer = world.order("verify", "r-2", level="source_of_funds", reason="payslip seen")
+    said = {"state": "approved", "source": "staff", "at": "2026-01-01T12:00:00.000Z", "labels": []}
+    assert answer["levels"] == {"address": said, "source_of_funds": said}
+    assert world.order("verify", "r-1", level="identity")["refused"]["code"] == "request_id_reused"
+    world.order("unverify", "r-3", level="address")
+    assert world.order("show")["levels"]["address"]["state"] == "rejected"
+    assert world.order("recheck", "r-4", level="address")["levels"]["address"]["state"] == "retry"
+    assert world.order("show")["levels"]["source_of_funds"]["state"] == "approved"
+
+
+def test_staff_see_what_the_vendor_objects_to_and_no_word_of_its(world: World, dynamodb: Any) -> None:
+    desk = VerificationDesk(StandingStore(dynamodb, PLAYERS_TABLE), system_clock)
+    desk.name_applicant(PLAYER, APPLICANT)
+    desk.hear(event_of(State.REJECTED, labels=("FORGERY",)))
+    shown = world.order("show")
+    assert (shown["verified"], shown["verification"]) == (False, None)
+    said = {"state": "rejected", "source": "vendor", "at": "2026-01-01T12:00:10.000Z", "labels": ["FORGERY"]}
+    assert shown["levels"] == {"age": said, "identity": said}
 
 
 def test_a_request_id_is_for_one_order(world: World) -> None:

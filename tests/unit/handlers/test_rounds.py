@@ -14,6 +14,7 @@ from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Bet, Deposit, OpenWallet, Reference, Rollback, StartSession, Win
 from countroom.ledger.store import LedgerStore
 from handlers import rounds_report, rounds_worker
+from handlers.parts.stream import image_of
 from tests.unit import rest
 from tests.unit.clock import START_MS, FixedClock
 from tests.unit.conftest import LEDGER_TABLE
@@ -165,7 +166,7 @@ def test_what_comes_after_the_close_is_kept_counted_and_named(
 def test_the_image_of_a_record_is_the_record(book: Book, dynamodb: Any) -> None:
     bet(book)
     for item in dynamodb.scan(TableName=LEDGER_TABLE)["Items"]:
-        read = rounds_worker.image_of(change(item, 1))
+        read = image_of(change(item, 1))
         assert read == item
         if items.kind_of(item) == "record":
             assert read is not None
