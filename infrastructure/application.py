@@ -1,4 +1,4 @@
-"""Puts the app together: one stage, three stacks."""
+"""Puts the app together: one stage, five stacks."""
 
 import json
 from collections.abc import Mapping
@@ -9,8 +9,10 @@ from typing import Any
 import aws_cdk as cdk
 
 from infrastructure import bundling, emulator, findings
+from infrastructure.stacks.play_safety import PlaySafetyStack
 from infrastructure.stacks.service import ServiceStack
 from infrastructure.stacks.state import StateStack
+from infrastructure.stacks.watch import WatchStack
 from infrastructure.stacks.withdrawals import WithdrawalStack
 from infrastructure.stages import DEFAULT_STAGE, StageSettings, stage_settings
 
@@ -45,7 +47,7 @@ def _settings(app: cdk.App) -> StageSettings:
     if not settings.emulated:
         return settings
     # Only who starts the emulator knows on which ports its providers and gateways listen: JSON objects, name → address.
-    names = ("launch_urls", "payment_urls", "payout_urls")
+    names = ("launch_urls", "payment_urls", "payout_urls", "verification_urls", "register_urls")
     told = {name: app.node.try_get_context(name.replace("_", "-")) for name in names}
     return replace(settings, **{name: json.loads(value) for name, value in told.items() if value is not None})
 
@@ -54,8 +56,14 @@ def _add_stacks(app: cdk.App, settings: StageSettings) -> cdk.Stack:
     state = StateStack(app, settings=settings, synthesizer=_synthesizer(settings))
     service = ServiceStack(app, settings=settings, state=state, synthesizer=_synthesizer(settings))
     service.add_stack_dependency(state)
-    withdrawals = WithdrawalStack(app, settings=settings, state=state, topic=service.alarms, synthesizer=_synthesizer(settings))
-    withdrawals.add_stack_dependency(service)
+    topic, api = service.alarms, service.player_api
+    others: list[cdk.Stack] = [
+        WatchStack(app, settings=settings, state=state, topic=topic, synthesizer=_synthesizer(settings)),
+        WithdrawalStack(app, settings=settings, state=state, topic=topic, synthesizer=_synthesizer(settings)),
+        PlaySafetyStack(app, settings=settings, state=state, topic=topic, player_api=api, synthesizer=_synthesizer(settings)),
+    ]
+    for stack in others:
+        stack.add_stack_dependency(service)
     cdk.Tags.of(app).add("countroom:stage", settings.name)
     return service
 

@@ -92,7 +92,23 @@ WITHDRAWALS = (
     Route("GET", "/v1/withdrawals/{withdrawal_id}"),
     Route("POST", "/v1/withdrawals/{withdrawal_id}/cancellation"),
 )
-ALL = (*IDENTITY, *ACCOUNT, *WALLET, *GAMES, *DEPOSITS, *WITHDRAWALS)
+PLAY_SAFETY = (
+    Route("GET", "/v1/play-safety"),
+    Route("GET", "/v1/play-safety/history"),
+    Route("PUT", "/v1/limits/{kind}/{period}"),
+    Route("DELETE", "/v1/limits/{kind}/{period}"),
+    Route("DELETE", "/v1/limits/{kind}/{period}/raise"),
+    Route("POST", "/v1/limits/{kind}/{period}/raise/confirmation"),
+    Route("POST", "/v1/exclusions"),
+    Route("POST", "/v1/exclusions/reopening"),
+    Route("POST", "/v1/reality-checks"),
+    Route("PUT", "/v1/reality-checks/interval"),
+)
+VERIFICATION = (
+    Route("GET", "/v1/verification"),
+    Route("POST", "/v1/verification/start"),
+)
+ALL = (*IDENTITY, *ACCOUNT, *WALLET, *GAMES, *DEPOSITS, *WITHDRAWALS, *PLAY_SAFETY, *VERIFICATION)
 
 
 def paths(pace: Pace) -> list[str]:

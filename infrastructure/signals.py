@@ -209,3 +209,43 @@ def gauges_of_withdrawals(ages: Mapping[str, int], held: Mapping[str, int]) -> l
         for code, limit in held.items()
     ]
     return [*oldest, *sums]
+
+
+_VENDOR, _VENDOR_WEBHOOK, _VENDOR_WORKER = "verification", "verification-webhook", "verification-worker"
+_SAFETY_WORKER = "safety-worker"
+_MARKERS = {
+    "chasing_losses": "Somebody seems to chase losses.",
+    "night_play": "Somebody plays at night again and again.",
+    "cancelled_withdrawals": "Somebody calls withdrawals back again and again.",
+    "raised_limits": "Somebody raises limits again and again.",
+    "rapid_deposits": "Somebody pays in again and again within a short time.",
+}
+PLAY_SAFETY = (
+    Signal(
+        "CircuitOpened",
+        _VENDOR,
+        1,
+        5,
+        "The verification vendor cannot be reached: no check is started.",
+        "verification-vendor-down",
+        under={"provider": "sumsub"},
+    ),
+    Signal("VerificationCallRefused", _VENDOR, 5, 5, "The vendor refuses our calls.", "verification-vendor-down"),
+    Signal("VerificationSignatureRejected", _VENDOR_WEBHOOK, 10, 5, "The vendor's digests do not verify.", "verification-digests"),
+    Signal("VerificationWebhookRejected", _VENDOR_WEBHOOK, 1, 5, "The vendor signed no event of its own.", "verification-rejected"),
+    Signal("VerificationWebhookNotKept", _VENDOR_WEBHOOK, 5, 5, "The vendor's webhooks cannot be kept.", "verification-not-kept"),
+    Signal("VerificationUnknownApplicant", _VENDOR_WORKER, 1, 60, "The vendor speaks of a stranger.", "verification-for-people"),
+    Signal("VerificationTurnedRed", _VENDOR_WORKER, 5, 60, "Players lose a verification again.", "verification-for-people"),
+    *(
+        Signal("RegisterSilent", "identity", 3, 5, means, "register-silent", under={"at": at})
+        for at, means in (
+            ("registration", "The exclusion register does not answer: nobody can register."),
+            ("login", "The exclusion register does not answer: players are not let in."),
+        )
+    ),
+    Signal("SafetyRecordNotKept", _SAFETY_WORKER, 10, 15, "Records cannot be kept in the trail.", "trail-behind"),
+    *(
+        Signal("CaseOpened", _SAFETY_WORKER, 1, 60, means, "case-opened", under={"marker": marker})
+        for marker, means in _MARKERS.items()
+    ),
+)

@@ -86,6 +86,11 @@ class StageSettings:
     """Gateway → address of the API that payments are opened with. One that needs an address and has none is not offered here."""
     payout_urls: Mapping[str, str]
     """Payment gateway → address of its payout API. Through a gateway without one nothing is paid out here."""
+    verification_urls: Mapping[str, str]
+    """Verification vendor → address of its API. Without one nobody is verified by it here, only by staff."""
+    register_urls: Mapping[str, str]
+    """Register of self-excluded players → address of its API. Where a player's country has one and it has no address, nobody from
+    there is registered or let in."""
     withdrawal_pace: WithdrawalPace
     retired_token_keys: tuple[str, ...] = ()
     """Names of keys that verify no more, for one deployment: while it runs, the functions before it still use them."""
@@ -113,6 +118,7 @@ class StageSettings:
 _AWS_TARGET = Target(Architecture.ARM64, "3.14", "aarch64-manylinux_2_28")
 
 _STRIPE = "https://api.stripe.com"  # for tests and live alike: the key tells them apart
+_SUMSUB = "https://api.sumsub.com"  # for its sandbox mode and live alike: the token tells them apart
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -161,6 +167,8 @@ def _sandbox() -> StageSettings:
         launch_urls=MappingProxyType({}),  # the sandbox says at synth where its providers listen
         payment_urls=MappingProxyType({}),  # and its gateways
         payout_urls=MappingProxyType({}),  # and its gateways
+        verification_urls=MappingProxyType({}),  # its vendor
+        register_urls=MappingProxyType({}),  # and its register
         withdrawal_pace=paces.IN_THE_SANDBOX,
     )
 
@@ -193,6 +201,8 @@ def _dev() -> StageSettings:
         launch_urls=MappingProxyType({}),
         payment_urls=MappingProxyType({"stripe": _STRIPE, "adyen": "https://checkout-test.adyen.com"}),
         payout_urls=MappingProxyType({}),
+        verification_urls=MappingProxyType({"sumsub": _SUMSUB}),
+        register_urls=MappingProxyType({}),  # a register gives its address with the licence
         withdrawal_pace=paces.ON_AWS,
     )
 
@@ -225,6 +235,8 @@ def _prod() -> StageSettings:
         launch_urls=MappingProxyType({}),
         payment_urls=MappingProxyType({"stripe": _STRIPE}),  # Adyen's live address has the company's own prefix in it
         payout_urls=MappingProxyType({}),
+        verification_urls=MappingProxyType({"sumsub": _SUMSUB}),
+        register_urls=MappingProxyType({}),  # a register gives its address with the licence
         withdrawal_pace=paces.ON_AWS,
         # Together not quite 900 of an account's default 1,000, of which 100 can never be reserved. The providers have the most,
         # each its own: what one uses up in a flood, or while it hangs, the others do not miss.
@@ -234,21 +246,27 @@ def _prod() -> StageSettings:
                 "account": 40,
                 "identity-staff": 2,
                 "mailer": 10,
-                "wallet": 80,
+                "wallet": 60,
                 "games": 40,
                 "games-staff": 2,
                 "rounds-worker": 10,
                 "rounds-report": 2,
                 "deposits": 40,
-                "provider-hub88": 150,
-                "provider-swipe": 150,
-                "provider-action-batch": 150,
+                "provider-hub88": 140,
+                "provider-swipe": 140,
+                "provider-action-batch": 140,
                 "payment-webhook": 40,
                 "payment-worker": 20,
                 "paymentiq": 40,
                 "settlement-check": 2,
                 "withdrawals": 20,
                 "withdrawals-staff": 2,
+                "play-safety": 20,
+                "safety-worker": 10,
+                "safety-staff": 2,
+                "verification": 10,
+                "verification-webhook": 10,
+                "verification-worker": 5,
                 "withdrawal-step": 20,
                 "withdrawal-sweeper": 2,
                 "ledger-audit": 2,

@@ -22,6 +22,8 @@ SESSION_ROUTES = (
     ("GET", "/v1/deposits"),
     ("GET", "/v1/players/me"),
     ("GET", "/v1/sessions"),
+    ("GET", "/v1/play-safety"),
+    ("GET", "/v1/verification"),
     ("POST", "/v1/games/hub88-clockwork-reels/sessions"),
 )
 """Routes of every function that takes a token: what a stolen phone would be used for."""

@@ -117,7 +117,7 @@ def left_out(assembly: Path) -> list[LeftOut]:
 
 
 def apis(endpoint: str, outputs: Mapping[str, str]) -> Apis:
-    """Give the base URLs under which the emulator serves the three APIs.
+    """Give the base URLs under which the emulator serves the APIs.
 
     Raises:
         DeployError: when an output is missing or no API URL.
@@ -127,6 +127,7 @@ def apis(endpoint: str, outputs: Mapping[str, str]) -> Apis:
         player=_api(endpoint, outputs, "PlayerApiUrl"),
         provider=_api(endpoint, outputs, "ProviderApiUrl"),
         webhook=_api(endpoint, outputs, "WebhookApiUrl"),
+        verification=_api(endpoint, outputs, "VerificationApiUrl"),
     )
 
 

@@ -22,6 +22,8 @@ from sandbox.arrival import Arrival, Arrived
 from sandbox.environment import base
 from sandbox.mailbox import Mailbox, MailboxError
 from sandbox.player import Account, PlayerApi, RefusedError
+from sandbox.protection import Protection
+from sandbox.provider.guest import NoSeatError, newcomer
 from sandbox.provider.hub88 import GAMES, scaled, unscaled
 from sandbox.stack import ROOT, Player, Stack
 from sandbox.teller import DeviationError, Teller
@@ -31,6 +33,7 @@ PROGRAM_TIMEOUT_SECONDS = 45
 CREDIT_TIMEOUT_SECONDS = 30.0
 CURRENCY, GAME = "EUR", "hub88-clockwork-reels"
 DEPOSIT, SMALL_DEPOSIT, BET, WIN, SECOND_BET = "100.00", "20.00", "10.00", "25.50", "5.00"
+CAREFUL_DEPOSIT = "30.00"
 PAYOUT_GATEWAY, WITHDRAWAL = "adyen", "15.00"
 PAYOUT_TIMEOUT_SECONDS = 60.0
 
@@ -64,7 +67,7 @@ class Journey:
         """
         try:
             second = self._walk()
-        except (RefusedError, NoAnswerError, MailboxError, audit.AuditError, staff.StaffError) as error:
+        except (RefusedError, NoAnswerError, NoSeatError, MailboxError, audit.AuditError, staff.StaffError) as error:
             raise DeviationError(f"after step {self._teller.number}: {error}") from error
         except (KeyError, ValueError, TypeError) as error:
             what = f"an answer is not of the expected form: {error!r}"
@@ -77,7 +80,8 @@ class Journey:
     def _walk(self) -> Account:
         arrival = Arrival(self.stack, self._teller, CURRENCY)
         self._arrived = arrival.walk(f"player-{secrets.token_hex(6)}@example.com")
-        with ThreadPoolExecutor(1) as office:  # the staff, who work while the player does
+        with ThreadPoolExecutor(2) as office:  # the staff, who work while the player does, and another player who arrives
+            careful = office.submit(newcomer, self.stack, CAREFUL_DEPOSIT, CURRENCY)
             verified = office.submit(self._verify)
             self._deposit()
             self._withdraw(verified)
@@ -89,6 +93,7 @@ class Journey:
             arrival.leave_without_factor(self._arrived)
             second = PlayerApi(self.stack.apis.player).register(Mailbox(self.stack.mailbox), currency=CURRENCY)
             self._be_paid(approved)
+            Protection(self._teller, careful.result()).walk()
         self._audit()
         return second
 

@@ -105,8 +105,8 @@ class PlayerApi:
         said = self.call("POST", "/v1/players/verifications", {"registration_token": registration_token, "code": code})
         return Account(said["player_id"], said["email"], password, said["currency"], said["country"])
 
-    def register(self, mailbox: Mailbox, *, currency: str = "EUR", country: str = "MT", email: str = "") -> Account:
-        """Register a new made-up player with a random password: apply, read the mail, confirm.
+    def register(self, mailbox: Mailbox, *, currency: str = "EUR", country: str = "MT", email: str = "", **person: str) -> Account:
+        """Register a new made-up player with a random password: apply, read the mail, confirm. `person`: more that is told.
 
         Raises:
             MailboxError: when the mail does not come.
@@ -115,7 +115,7 @@ class PlayerApi:
         email = email or f"player-{secrets.token_hex(6)}@example.com"
         password = secrets.token_urlsafe(18)
         seen = mailbox.seen(email)
-        token = self.apply(email, password, currency=currency, country=country)
+        token = self.apply(email, password, currency=currency, country=country, **person)
         return self.verify(token, mailbox.await_code(email, after=seen), password)
 
     def log_in(self, account: Account, code: str = "") -> dict[str, Any]:
@@ -232,6 +232,49 @@ class PlayerApi:
     def cancel_withdrawal(self, withdrawal_id: str) -> dict[str, Any]:
         """Call a withdrawal back."""
         said: dict[str, Any] = self.call("POST", f"/v1/withdrawals/{withdrawal_id}/cancellation", {})
+        return said
+
+    # ---------------------------------------------------------- play safety
+
+    def play_safety(self) -> dict[str, Any]:
+        """Read the overview: limits with what is left, exclusion, the clock of play, net position."""
+        said: dict[str, Any] = self.call("GET", "/v1/play-safety")
+        return said
+
+    def set_limit(self, kind: str, period: str, amount: str, key: str = "") -> dict[str, Any]:
+        """Set, lower or raise a limit of money; the same `key` gives the same again."""
+        headers = {"Idempotency-Key": key} if key else {}
+        said: dict[str, Any] = self.call("PUT", f"/v1/limits/{kind}/{period}", {"amount": amount}, headers=headers)
+        return said
+
+    def set_session_limit(self, minutes: int) -> dict[str, Any]:
+        """Limit the time of play without a break."""
+        said: dict[str, Any] = self.call("PUT", "/v1/limits/session/each", {"minutes": minutes})
+        return said
+
+    def remove_limit(self, kind: str, period: str) -> dict[str, Any]:
+        """Ask for a limit to be removed."""
+        said: dict[str, Any] = self.call("DELETE", f"/v1/limits/{kind}/{period}")
+        return said
+
+    def withdraw_raise(self, kind: str, period: str) -> dict[str, Any]:
+        """Take back that a limit is to be raised or removed."""
+        said: dict[str, Any] = self.call("DELETE", f"/v1/limits/{kind}/{period}/raise")
+        return said
+
+    def exclude(self, kind: str, length: str) -> dict[str, Any]:
+        """Take a time-out or exclude oneself: all sessions end with it."""
+        said: dict[str, Any] = self.call("POST", "/v1/exclusions", {"kind": kind, "length": length})
+        return said
+
+    def verification(self) -> dict[str, Any]:
+        """Read how the player stands with verification."""
+        said: dict[str, Any] = self.call("GET", "/v1/verification")
+        return said
+
+    def start_verification(self, level: str) -> dict[str, Any]:
+        """Start a check at the vendor; gives the link to it."""
+        said: dict[str, Any] = self.call("POST", "/v1/verification/start", {"level": level})
         return said
 
     def games(self) -> list[dict[str, Any]]:

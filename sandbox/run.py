@@ -12,49 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from sandbox import aws, deploy, emulator, function_logs, keys, staff
-from sandbox.environment import ACCOUNT, REGION, forget_credentials
-from sandbox.gateway import adyen, payment_server
+from sandbox import aws, deploy, emulator, function_logs, outside, staff
+from sandbox.environment import forget_credentials
 from sandbox.journey import Journey
 from sandbox.loopback import NotLoopbackError
-from sandbox.payouts import server as payout_server
-from sandbox.provider import launch_server
 from sandbox.screen import Screen
 from sandbox.setup import EMULATOR_VENV, NODE_MODULES, VENV, SetupError, node_home
-from sandbox.stack import ROOT, Gateway, Provider, Stack, Staff, state_folder
+from sandbox.stack import ROOT, Stack, state_folder
 from sandbox.teller import DeviationError
 
 DEFAULT_PORT = 4566
 EMULATOR_GONE_POLL_SECONDS = 0.5
-STAFF_ROLES = {
-    "auditor": "AuditorRoleArn",
-    "support": "SupportRoleArn",
-    "games": "GamesStaffRoleArn",
-    "payments": "PaymentsRoleArn",
-}
-"""Staff member → output that names the role."""
-
-GATEWAY_SECRETS = {
-    "standard": "StandardGatewaySecretArn",
-    "stripe": "StripeGatewaySecretArn",
-    "adyen": "AdyenGatewaySecretArn",
-    "paymentiq": "PaymentiqSecretArn",
-}
-"""Payment gateway → output that names the secret it shares with the house."""
-
-PAYMENT_SECRETS = {"stripe": "StripePaymentsSecretArn", "adyen": "AdyenPaymentsSecretArn"}
-"""Payment gateway → output that names the secret with which the house opens payments there."""
-
-PAYOUT_SECRETS = {"adyen": "AdyenPayoutSecretArn", "paymentiq": "PaymentiqPayoutSecretArn"}
-"""Payment gateway → output that names the secret that the house orders payouts with."""
-
-GATEWAY_PATHS = {
-    "standard": "/v1/payments/standard",
-    "stripe": "/v1/payments/stripe",
-    "adyen": "/v1/payments/adyen",
-    "paymentiq": "/v1/paymentiq",
-}
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -78,15 +46,6 @@ class Settings:
     def stack_path(self) -> Path:
         """Place of stack.json."""
         return self.state / "stack.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Desks:
-    """Who answers the house in place of other companies: providers' launch APIs, gateways that open payments, and that pay out."""
-
-    launcher: launch_server.Desk
-    till: payment_server.Desk
-    payer: payout_server.Counter
 
 
 def settings_from_environment() -> Settings:
@@ -135,11 +94,8 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
         stays.callback(settings.stack_path.unlink, missing_ok=True)
         emulator.require_free_port(settings.port)
         found = tools()
-        launcher = stays.enter_context(launch_server.running())
-        till = stays.enter_context(payment_server.running())
-        payer = stays.enter_context(payout_server.running())
-        urls = {"launch-urls": launcher.urls, "payment-urls": till.urls, "payout-urls": payer.urls}
-        with screen.phase("emulator and templates"), deploy.synth(found, place, urls) as synth:
+        desks = stays.enter_context(outside.running())
+        with screen.phase("emulator and templates"), deploy.synth(found, place, desks.urls) as synth:
             log = place.logs / "emulator.log"
             scratch = emulator.scratch_folder(settings.state)
             up = emulator.running(found.emulator_python, settings.port, scratch, log)
@@ -150,7 +106,7 @@ def running(settings: Settings, screen: Screen) -> Iterator[Stack]:
         with screen.phase("deploy"):
             outputs = deploy.deploy(found, place, endpoint, screen.detail)
         with screen.phase("keys and games"):
-            stack = _hand_over_keys(endpoint, outputs, place.assembly, Desks(launcher, till, payer))
+            stack = outside.hand_over_keys(endpoint, outputs, place.assembly, desks)
             staff.import_games(stack)
         stack.write(settings.stack_path)
         yield stack
@@ -193,53 +149,6 @@ def _only_one(state: Path) -> Iterator[None]:
             yield
         finally:
             lock.truncate(0)
-
-
-def _hand_over_keys(endpoint: str, outputs: dict[str, str], assembly: Path, desks: Desks) -> Stack:
-    """Make the keys of the outside world, and give each side its half."""
-    provider_private, provider_public = keys.new_rsa_key()
-    house_private, house_public = keys.new_rsa_key()
-    shared = {"swipe": keys.new_shared_secret(), "action_batch": keys.new_shared_secret()}
-    launch = {name: keys.new_shared_secret() for name in shared}  # the other way round, another secret
-    paid = keys.new_gateway_secrets()
-    opening = {name: keys.new_shared_secret() for name in PAYMENT_SECRETS}
-    told = {"stripe": {"publishable_key": "pk_sandbox"}, "adyen": {"merchant_account": adyen.MERCHANT, "client_key": "sandbox_key"}}
-    held = {
-        "Hub88SecretArn": {"public_keys": [provider_public], "launch_private_key": house_private, "operator_id": 1},
-        "SwipeSecretArn": {"secrets": [shared["swipe"]], "launch_secret": launch["swipe"], "cid": "house", "ext_cid": "sandbox"},
-        "ActionBatchSecretArn": {
-            "secrets": [shared["action_batch"]],
-            "launch_secret": launch["action_batch"],
-            "casino_id": "sandbox",
-        },
-    }
-    held |= {arn: {"secrets": [paid[name]]} for name, arn in GATEWAY_SECRETS.items()}
-    held |= {arn: {"api_keys": [opening[name]], **told[name]} for name, arn in PAYMENT_SECRETS.items()}
-    apis = deploy.apis(endpoint, outputs)
-    gateways = {name: Gateway(f"{apis.webhook}{GATEWAY_PATHS[name]}", secret) for name, secret in paid.items()}
-    desks.payer.trust(gateways, keys.new_shared_secret())
-    held |= {arn: desks.payer.secrets[name] for name, arn in PAYOUT_SECRETS.items()}
-    keys.hand_over(endpoint, {outputs[name]: value for name, value in held.items()})
-    desks.launcher.trust(house_public, launch)
-    desks.till.trust(opening)
-    providers = {name: Provider(f"{apis.provider}/v1/{name}", secret=secret) for name, secret in shared.items()}
-    return Stack(
-        endpoint=endpoint,
-        region=REGION,
-        account=ACCOUNT,
-        stage=deploy.STAGE,
-        apis=apis,
-        mailbox=f"{endpoint}{emulator.MAILS_PATH}",
-        launch_api=desks.launcher.url,
-        payment_api=desks.till.url,
-        payout_api=desks.payer.url,
-        providers={"hub88": Provider(f"{apis.provider}/v1/hub88", private_key=provider_private), **providers},
-        gateways=gateways,
-        players=[],
-        staff=[Staff(name, outputs[role]) for name, role in STAFF_ROLES.items()],
-        resources=outputs,
-        left_out=deploy.left_out(assembly),
-    )
 
 
 def walk(settings: Settings, stack: Stack, screen: Screen) -> None:

@@ -9,7 +9,10 @@ from typing import Any, Self, TypeVar, get_type_hints
 from sandbox.loopback import require_loopback
 
 T = TypeVar("T")
-_TEXTS = ("endpoint", "region", "account", "stage", "mailbox", "launch_api", "payment_api", "payout_api")
+_TEXTS = (
+    *("endpoint", "region", "account", "stage", "mailbox"),
+    *("launch_api", "payment_api", "payout_api", "register_api", "vendor_api"),
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -19,11 +22,12 @@ class StackFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Apis:
-    """Base URLs of the three APIs, without a slash at the end."""
+    """Base URLs of the four APIs, without a slash at the end."""
 
     player: str
     provider: str
     webhook: str
+    verification: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,17 @@ class Stack:
     payout_api: str
     """Where the gateways' payout APIs listen: each below a path of its gateway's name."""
 
+    register_api: str
+    """Where the registers of self-excluded people listen: each below a path of its own name."""
+
+    vendor_api: str
+    """Where the verification vendors' APIs listen: each below a path of its vendor's name."""
+
     providers: dict[str, Provider]
     gateways: dict[str, Gateway]
+    vendors: dict[str, Gateway]
+    """Verification vendors, as they see themselves: where their webhooks go, and the secret that proves them."""
+
     players: list[Player]
     staff: list[Staff]
     resources: dict[str, str]
@@ -155,6 +168,9 @@ class Stack:
             gateways={
                 name: _record(Gateway, one, f"gateways.{name}") for name, one in _mapping(members["gateways"], "gateways").items()
             },
+            vendors={
+                name: _record(Gateway, one, f"vendors.{name}") for name, one in _mapping(members["vendors"], "vendors").items()
+            },
             players=[_record(Player, one, "players") for one in _list(members["players"], "players")],
             staff=[_record(Staff, one, "staff") for one in _list(members["staff"], "staff")],
             resources={name: _text(one, f"resources.{name}") for name, one in _mapping(members["resources"], "resources").items()},
@@ -166,9 +182,11 @@ class Stack:
             stack.launch_api,
             stack.payment_api,
             stack.payout_api,
+            stack.register_api,
+            stack.vendor_api,
             *asdict(stack.apis).values(),
             *(provider.base_url for provider in stack.providers.values()),
-            *(gateway.webhook_url for gateway in stack.gateways.values()),
+            *(gateway.webhook_url for gateway in (*stack.gateways.values(), *stack.vendors.values())),
         ):
             require_loopback(url)
         return stack

@@ -30,7 +30,10 @@ class CashierFunctions:
     withdrawals: WithdrawalFunctions
 
     def deposits(self) -> FunctionSpec:
-        """Deposits as players see them: started, opened at their gateway, and shown. It cannot credit one."""
+        """Deposits as players see them: started, opened at their gateway, and shown.
+
+        To start one is a movement of the ledger, which uses the deposit limits and moves no money.
+        """
         shared, state = self.shared, self.shared.state
         secrets = state.payment_secrets
         return FunctionSpec(
@@ -39,6 +42,7 @@ class CashierFunctions:
             environment={
                 "CASHIER_TABLE": state.cashier.table_name,
                 "LEDGER_TABLE": state.ledger.table_name,
+                "PLAYERS_TABLE": state.players.table_name,
                 "CIRCUITS_TABLE": state.circuits.table_name,
                 "PAYMENT_URLS": json.dumps(dict(shared.house.settings.payment_urls)),
                 "PAYMENT_SECRETS": shared.secret_table(secrets),
@@ -47,7 +51,8 @@ class CashierFunctions:
             permissions=[
                 on_table(state.cashier, Use.READ, Use.PUT),
                 on_index(state.cashier, CASHIER_INDEX),
-                on_table(state.ledger, Use.READ),
+                on_table(state.ledger, Use.READ, Use.PUT),
+                on_table(state.players, Use.READ),
                 on_table(state.circuits, Use.READ, Use.PUT, Use.UPDATE),
                 *shared.reads_secrets(*(secret.arn for secret in secrets.values())),
                 *shared.checks_bearer(),
@@ -122,15 +127,23 @@ class CashierFunctions:
         )
 
     def settlement_check(self) -> FunctionSpec:
-        """Describe what compares deposits with the gateways' settlement files. It can end a deposit and move no money."""
+        """Describe what compares deposits with the gateways' settlement files, and ends those that came to nothing.
+
+        Such an end is a movement of the ledger, which gives back what the deposit used of the limits and moves no money.
+        """
         shared, state = self.shared, self.shared.state
         bucket, under = state.settlements, (SETTLEMENT_FILES, SETTLEMENT_REPORTS)
         return FunctionSpec(
             name="settlement-check",
             handler="settlement_check",
-            environment={"CASHIER_TABLE": state.cashier.table_name, "SETTLEMENT_BUCKET": bucket.bucket_name},
+            environment={
+                "CASHIER_TABLE": state.cashier.table_name,
+                "LEDGER_TABLE": state.ledger.table_name,
+                "SETTLEMENT_BUCKET": bucket.bucket_name,
+            },
             permissions=[
                 on_table(state.cashier, Use.READ, Use.UPDATE),
+                on_table(state.ledger, Use.READ, Use.PUT),
                 on_index(state.cashier, SETTLEMENT_INDEX),
                 shared.through_tables(),
                 *in_bucket(state.settlements_arn, lists=under, reads=SETTLEMENT_FILES, writes=SETTLEMENT_REPORTS),

@@ -1,5 +1,6 @@
 """The identity room's functions: accounts, logins, sessions, and the e-mail that goes with them."""
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,20 +17,26 @@ _ONE_PROCESSOR_MIB: Final = 1769
 
 @dataclass(frozen=True, slots=True)
 class IdentityFunctions:
-    """Only these write who is in. What is personal, only the first two can read."""
+    """Only these write who is in. What is personal, the first two alone write, and of these alone read."""
 
     shared: Shared
     mails: sqs.IQueue
 
     def identity(self) -> FunctionSpec:
-        """Describe what a caller without a token may do. Its memory is what argon2 asks for, and buys the processor for it."""
+        """Describe what a caller without a token may do. Its memory is what argon2 asks for, and buys the processor for it.
+
+        It asks the registers of self-excluded players, at registration and at login.
+        """
         shared, state = self.shared, self.shared.state
+        registers = state.register_secrets
         return FunctionSpec(
             name="identity",
             handler="identity",
             environment={
                 **self._environment(),
                 "LOGIN_GUESSES_PER_SOURCE": str(shared.house.settings.login_guesses_per_source),
+                "REGISTER_URLS": json.dumps(dict(shared.house.settings.register_urls)),
+                "REGISTER_SECRETS": shared.secret_table(registers),
             },
             permissions=[
                 on_table(state.players, Use.READ, Use.PUT, Use.UPDATE),
@@ -38,6 +45,7 @@ class IdentityFunctions:
                 shared.reads_token_keys(),
                 shared.signs_tokens(),
                 *shared.sends_to(self.mails),
+                *shared.reads_secrets(*(secret.arn for secret in registers.values())),
             ],
             memory_mib=_ONE_PROCESSOR_MIB,
             timeout_seconds=10,

@@ -152,6 +152,26 @@ class Function(Construct):
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A function that a stack after this one defines: known here by its name, so that this stack needs nothing of that."""
+
+    alias: lambda_.IFunction
+    timeout: cdk.Duration
+
+
+def elsewhere(scope: Construct, construct_id: str, *, settings: StageSettings, name: str, timeout_seconds: int) -> Elsewhere:
+    """Refer to the function called `name` through its alias; who may call it is said where it is defined."""
+    arn = cdk.Stack.of(scope).format_arn(
+        service="lambda",
+        resource="function",
+        resource_name=f"{settings.prefix}-{name}:{ALIAS}",
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+    )
+    alias = lambda_.Function.from_function_attributes(scope, construct_id, function_arn=arn, skip_permissions=True)
+    return Elsewhere(alias, cdk.Duration.seconds(timeout_seconds))
+
+
 def _common_environment(settings: StageSettings, spec: FunctionSpec) -> dict[str, str]:
     return {
         "STAGE": settings.name,

@@ -1,17 +1,19 @@
 """The players' API: a REST API, because of its web ACL, its throttling by method and its own answers to what never arrives."""
 
 import json
+import re
 from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infrastructure.constructs.access_log import REST_FORMAT
 from infrastructure.constructs.alarm import Alarm
-from infrastructure.constructs.function import Function
+from infrastructure.constructs.function import Elsewhere, Function
 from infrastructure.constructs.house import House
 from infrastructure.constructs.log_group import LogGroup
 from infrastructure.findings import acknowledge
@@ -61,8 +63,8 @@ class PlayerApi(Construct):
         )
         self._alarm(house)
 
-    def serve(self, function: Function, routes: Sequence[Route]) -> None:
-        """Send `routes` to `function`."""
+    def serve(self, function: Function | Elsewhere, routes: Sequence[Route]) -> None:
+        """Send `routes` to `function`; one of another stack is let to answer by `RoutePermissions` there."""
         integration = apigateway.LambdaIntegration(
             function.alias, proxy=True, allow_test_invoke=False, timeout=cdk.Duration.seconds(function.timeout.to_seconds() + 1)
         )
@@ -153,6 +155,26 @@ class PlayerApi(Construct):
             runbook="api-server-errors",
             threshold=5,
         )
+
+
+class RoutePermissions(Construct):
+    """Lets the player API, whose stack knows `function` by its name alone, call it on `routes`."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, api: apigateway.IRestApi, function: Function, routes: Sequence[Route]
+    ) -> None:
+        super().__init__(scope, construct_id)
+        for route in routes:
+            where = re.sub(r"\{\w+\}", "*", f"{STAGE_NAME}/{route.method}{route.path}")
+            called = cdk.Stack.of(self).format_arn(service="execute-api", resource=api.rest_api_id, resource_name=where)
+            lambda_.CfnPermission(
+                self,
+                f"{route.method}{route.path}",
+                action="lambda:InvokeFunction",
+                function_name=function.alias.function_arn,
+                principal="apigateway.amazonaws.com",
+                source_arn=called,
+            )
 
 
 def _stage_options(settings: StageSettings, logs: LogGroup) -> apigateway.StageOptions:

@@ -1,11 +1,13 @@
-"""What does the work: functions, APIs, queues, schedules, alarms. The ledger depends on nothing that lies here."""
+"""What does the work: functions, APIs, queues, schedules, their alarms. The ledger depends on nothing that lies here."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infrastructure import routes, signals
+from infrastructure import routes
+from infrastructure.catalogue import safety
 from infrastructure.catalogue.cashier import (
     PAYMENT_WORKER_TIMEOUT_SECONDS,
     SETTLEMENT_FILES,
@@ -20,7 +22,7 @@ from infrastructure.catalogue.withdrawals import WithdrawalFunctions
 from infrastructure.constructs.alarm import AlarmTopic
 from infrastructure.constructs.assets import DependencyLayer, functions_code
 from infrastructure.constructs.callback_api import CallbackApi, CallbackRoute
-from infrastructure.constructs.function import Function, FunctionSpec
+from infrastructure.constructs.function import Function, FunctionSpec, elsewhere
 from infrastructure.constructs.function_source import QueueSource, StreamSource
 from infrastructure.constructs.house import House
 from infrastructure.constructs.mail import MailReputation
@@ -28,7 +30,7 @@ from infrastructure.constructs.permissions import accept_prefixes
 from infrastructure.constructs.player_api import PlayerApi
 from infrastructure.constructs.queue import FailureQueue, WorkQueue
 from infrastructure.constructs.schedule import Scheduled, every_hour, every_night
-from infrastructure.constructs.signals import MoneyFlowStopped, SignalAlarms, Slow, Unavailable, WritesThrottled
+from infrastructure.constructs.signals import MoneyFlowStopped, Slow, Unavailable, WritesThrottled
 from infrastructure.constructs.staff import AuditorRole, StaffRole
 from infrastructure.constructs.web_acl import WebAcl
 from infrastructure.stacks.state import LEDGER_INDEX, StateStack
@@ -69,12 +71,18 @@ class ServiceStack(cdk.Stack):
         self._ledger()
         self._games()
         self._cashier()
+        self._play_safety()
         self._outputs()
 
     @property
     def alarms(self) -> sns.ITopic:
         """Where all alarms go, those of other stacks too."""
         return self._house.topic
+
+    @property
+    def player_api(self) -> apigateway.IRestApi:
+        """What functions of other stacks answer for, too."""
+        return self._player_api.api
 
     def _found_house(self) -> House:
         settings = self._settings
@@ -99,7 +107,6 @@ class ServiceStack(cdk.Stack):
         self._support = StaffRole(
             self, "Support", house=self._house, may="freezes and unfreezes accounts", through_function=self._support_function
         )
-        SignalAlarms(self, "IdentitySignals", topic=topic, signals=signals.IDENTITY)
         WritesThrottled(
             self, "SessionsThrottled", topic=topic, table=self._state.sessions, called="sessions", runbook="login-unavailable"
         )
@@ -124,7 +131,6 @@ class ServiceStack(cdk.Stack):
         times = every_night(_AUDIT_HOUR_UTC)
         Scheduled(self, "NightlyAudit", house=house, function=self._audit, failures=failures, times=times, runbook="audit-failed")
         self._auditor = AuditorRole(self, "Auditor", house=house, ledger=state.ledger, index=LEDGER_INDEX, audit=self._audit)
-        SignalAlarms(self, "LedgerSignals", topic=house.topic, signals=signals.LEDGER)
         WritesThrottled(self, "LedgerThrottled", topic=house.topic, table=state.ledger, called="ledger", runbook="ledger-throttled")
 
     def _games(self) -> None:
@@ -162,7 +168,6 @@ class ServiceStack(cdk.Stack):
             times=times,
             runbook="rounds-report-failed",
         )
-        SignalAlarms(self, "GamesSignals", topic=house.topic, signals=signals.of_games(tuple(self._settings.provider_throttles)))
 
     def _serve_provider(self, functions: GamesFunctions, provider: str, throttle: Throttle) -> None:
         topic, service = self._house.topic, provider_service(provider)
@@ -202,11 +207,13 @@ class ServiceStack(cdk.Stack):
             times=times,
             runbook="settlement-failed",
         )
-        watched = [
-            *signals.of_cashier(tuple(self._state.gateway_secrets)),
-            *signals.of_payments(tuple(self._state.payment_secrets)),
-        ]
-        SignalAlarms(self, "CashierSignals", topic=house.topic, signals=watched)
+
+    def _play_safety(self) -> None:
+        """Send the routes of play safety to functions of a stack that comes after this one, by their names."""
+        for name, timeout_seconds, served in safety.ROUTES:
+            construct_id = "".join(part.title() for part in name.split("-"))
+            function = elsewhere(self, construct_id, settings=self._settings, name=name, timeout_seconds=timeout_seconds)
+            self._player_api.serve(function, served)
 
     def _function(self, construct_id: str, spec: FunctionSpec) -> Function:
         return Function(self, construct_id, house=self._house, spec=spec)

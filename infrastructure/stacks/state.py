@@ -16,6 +16,7 @@ CASHIER_INDEX = "by_player"
 SETTLEMENT_INDEX = "by_gateway"
 WITHDRAWALS_BY_PLAYER = "by_player"
 WITHDRAWALS_OPEN = "open"
+TRAIL_BY_KIND = "by_kind"
 _EXPIRES_BY = "expires_at"
 
 
@@ -65,6 +66,9 @@ class StateStack(cdk.Stack):
         of_player = Index(WITHDRAWALS_BY_PLAYER, hash_key="player_id", range_key="created_at")
         not_at_its_end = Index(WITHDRAWALS_OPEN, hash_key="open_status", range_key="changed_at")
         self.withdrawals = table("Withdrawals", Shape(range_key="sk", indexes=(of_player, not_at_its_end)))
+        # What a regulator asks for: added to by one function, and never changed. It does not expire.
+        by_kind = Index(TRAIL_BY_KIND, hash_key="kind_day", range_key="sk")
+        self.safety = table("Safety", Shape(range_key="sk", indexes=(by_kind,)))
         # Apart from the cashier's, so that who takes in webhooks can write nothing else.
         self.raw_events = table("RawEvents", Shape(range_key="sk", expires_by=_EXPIRES_BY))
 
@@ -94,3 +98,8 @@ class StateStack(cdk.Stack):
             "adyen": secret("AdyenPayoutSecret", "payout/adyen", "keys"),
             "paymentiq": secret("PaymentiqPayoutSecret", "payout/paymentiq", "keys"),
         }
+        # By vendor. Who takes in its webhooks cannot ask it anything, and who asks cannot forge a webhook of its.
+        self.verification_secrets = {"sumsub": secret("SumsubVerificationSecret", "verification/sumsub", "api_keys")}
+        self.verification_webhook_secrets = {"sumsub": secret("SumsubWebhookSecret", "verification-webhook/sumsub", "secrets")}
+        # By register of self-excluded players, as the profiles name them.
+        self.register_secrets = {"GAMSTOP": secret("GamstopRegisterSecret", "register/gamstop", "api_key")}

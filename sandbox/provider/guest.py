@@ -94,10 +94,10 @@ def sit_down(stack: Stack, who: str) -> Guest:
     raise NoSeatError(f"stack.json knows no player {who!r} (it knows {known}; `--player {NEWCOMER}` makes one)")
 
 
-def newcomer(stack: Stack, amount: str = "0", currency: str = "EUR", country: str = "MT") -> Guest:
-    """Register a new player, log in, and pay in unless the amount is 0."""
+def newcomer(stack: Stack, amount: str = "0", currency: str = "EUR", country: str = "MT", **person: str) -> Guest:
+    """Register a new player, log in, and pay in unless the amount is 0. `person`: what else is told at the registration."""
     api = PlayerApi(stack.apis.player)
-    guest = _logged_in(stack, api.register(Mailbox(stack.mailbox), currency=currency, country=country))
+    guest = _logged_in(stack, api.register(Mailbox(stack.mailbox), currency=currency, country=country, **person))
     if Decimal(amount) > 0:
         guest.deposit(amount)
     return guest

@@ -21,6 +21,8 @@ IDS = {
     "session_id": "current",
     "provider": "hub88",
     "round_id": "11111111-2222-4333-8444-555555555555",
+    "kind": "deposit",
+    "period": "24h",
 }
 
 

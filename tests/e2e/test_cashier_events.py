@@ -145,7 +145,7 @@ def test_a_webhook_that_was_applied_is_played_in_again_and_changes_nothing(sandb
     before, shown = player.state(), player.api.deposit(deposit_id)
     assert played_in(sandbox, event_id, do=True) == redrive.DONE
     player.deposit("5.00")  # the queue has been worked off since
-    assert player.state() == ("15.00", before[1] + 1)
+    assert player.state() == ("15.00", before[1] + world.OF_A_DEPOSIT)
     assert player.api.deposit(deposit_id) == shown
 
 

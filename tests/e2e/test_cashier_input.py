@@ -53,7 +53,7 @@ def answer_to(message: Message) -> Answer:
 def nothing_came_of_it(player: world.Seat, deposit_id: str, before: tuple[str, int]) -> None:
     """Let another deposit go all the way, then look: what came before it had its chance to do harm."""
     player.deposit("5.00")
-    assert player.state() == (f"{Decimal(before[0]) + 5:.2f}", before[1] + 1)
+    assert player.state() == (f"{Decimal(before[0]) + 5:.2f}", before[1] + world.OF_A_DEPOSIT)
     assert player.api.deposit(deposit_id)["status"] in {"created", "failed", "pending"}
 
 

@@ -108,8 +108,8 @@ def test_a_call_with_one_wrong_member(seated: world.Seat, action: str, change: d
 
 
 def test_a_body_over_the_limit(seated: world.Seat) -> None:
-    before = seated.state()
-    answer = ask(seated.stack, "transfer", said_of(payment_of(seated), "transfer", filler="x" * 300_000))
+    payment, before = payment_of(seated), seated.state()
+    answer = ask(seated.stack, "transfer", said_of(payment, "transfer", filler="x" * 300_000))
     assert answer.status == 413
     assert seated.state() == before
 

@@ -12,11 +12,11 @@ from sandbox.player import RefusedError
 from sandbox.stack import Stack
 from tests.e2e import world
 
-LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS, WITHDRAWALS = (
+LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS, WITHDRAWALS, SAFETY = (
     *("LedgerTableName", "PlayersTableName", "CashierTableName", "SessionsTableName", "GamesTableName"),
-    *("RawEventsTableName", "WithdrawalsTableName"),
+    *("RawEventsTableName", "WithdrawalsTableName", "SafetyTableName"),
 )
-EVERY_TABLE = {LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS, WITHDRAWALS}
+EVERY_TABLE = {LEDGER, PLAYERS, CASHIER, SESSIONS, GAMES, RAW_EVENTS, WITHDRAWALS, SAFETY}
 WITHOUT_SORT_KEY = {LEDGER, SESSIONS}
 # Function → tables that it reads. It must not even read any other.
 READS = {
@@ -29,19 +29,25 @@ READS = {
     "games-staff": {GAMES, LEDGER},
     "rounds-worker": {GAMES, LEDGER},
     "rounds-report": {GAMES},
-    "deposits": {CASHIER, LEDGER, SESSIONS},
+    "deposits": {CASHIER, LEDGER, SESSIONS, PLAYERS},
     "provider-hub88": {LEDGER, GAMES},
     "provider-swipe": {LEDGER, GAMES},
     "provider-action-batch": {LEDGER, GAMES},
     "payment-webhook": set[str](),
     "payment-worker": {LEDGER, CASHIER, WITHDRAWALS},
     "paymentiq": {LEDGER, CASHIER, WITHDRAWALS},
-    "settlement-check": {CASHIER},
+    "settlement-check": {CASHIER, LEDGER},
     "ledger-audit": {LEDGER},
     "withdrawals": {LEDGER, CASHIER, WITHDRAWALS, PLAYERS, SESSIONS},
     "withdrawals-staff": {LEDGER, CASHIER, WITHDRAWALS, PLAYERS},
     "withdrawal-step": {LEDGER, CASHIER, WITHDRAWALS, PLAYERS},
     "withdrawal-sweeper": {WITHDRAWALS},
+    "play-safety": {LEDGER, PLAYERS, SESSIONS},
+    "safety-worker": {LEDGER, WITHDRAWALS, SAFETY},
+    "safety-staff": {SAFETY, PLAYERS},
+    "verification": {PLAYERS, LEDGER, SESSIONS},
+    "verification-webhook": set[str](),
+    "verification-worker": {PLAYERS},
 }
 # Table → who may put items into it: nobody else can, whatever is done to them.
 WRITERS = {
@@ -49,9 +55,10 @@ WRITERS = {
         *("identity", "account", "identity-staff", "games", "payment-worker", "paymentiq"),
         *("provider-hub88", "provider-swipe", "provider-action-batch"),
         *("withdrawals", "withdrawals-staff", "withdrawal-step"),
+        *("play-safety", "deposits", "settlement-check"),
     },
-    PLAYERS: {"identity", "account", "identity-staff"},
-    SESSIONS: {"identity", "account", "identity-staff"},
+    PLAYERS: {"identity", "account", "identity-staff", "play-safety", "verification", "verification-worker"},
+    SESSIONS: {"identity", "account", "identity-staff", "play-safety"},
     CASHIER: {"deposits", "payment-worker", "paymentiq", "settlement-check"},
     RAW_EVENTS: {"payment-webhook"},
     GAMES: {"games", "games-staff", "rounds-worker"},
@@ -59,9 +66,11 @@ WRITERS = {
         *("withdrawals", "withdrawals-staff", "withdrawal-step", "withdrawal-sweeper"),
         *("payment-worker", "paymentiq"),
     },
+    SAFETY: {"safety-worker", "safety-staff"},
 }
 SIGNS_TOKENS, SEALS_PERSONAL_DATA, SENDS_MAIL = {"identity"}, {"identity", "account"}, {"mailer"}
-OPENS_PERSONAL_DATA = SEALS_PERSONAL_DATA | {"games"}  # a launch asks how old the player is
+# A launch asks how old the player is; the verification vendor is told as whom he has registered.
+OPENS_PERSONAL_DATA = SEALS_PERSONAL_DATA | {"games", "verification"}
 # Secret → who reads it. A launch is asked for with the provider's own key, a payment with another than webhooks are signed with.
 READ_SECRETS = {
     "Hub88SecretArn": {"provider-hub88", "games"},
@@ -72,11 +81,16 @@ READ_SECRETS = {
     **{f"{gateway}PaymentsSecretArn": {"deposits"} for gateway in ("Stripe", "Adyen")},
     # Who takes in a gateway's word cannot order a payout from it, and the other way round.
     **{f"{gateway}PayoutSecretArn": {"withdrawal-step"} for gateway in ("Adyen", "Paymentiq")},
+    # Who takes in the vendor's word cannot ask it anything, and the other way round.
+    "SumsubVerificationSecretArn": {"verification"},
+    "SumsubWebhookSecretArn": {"verification-webhook"},
+    "GamstopRegisterSecretArn": {"identity"},
 }
 STAFF = [
     ("support", "SupportFunctionName"),
     ("games", "GamesStaffFunctionName"),
     ("payments", "WithdrawalsStaffFunctionName"),
+    ("safety", "SafetyStaffFunctionName"),
 ]
 STARTS_EXECUTIONS = {"withdrawals", "withdrawal-sweeper"}
 QUERY = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "PROBE"}}}
@@ -153,14 +167,15 @@ def test_who_is_in_is_never_forgotten(stack: Stack, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", world.FUNCTIONS)
-def test_no_function_deletes_or_updates_a_record(stack: Stack, name: str) -> None:
+@pytest.mark.parametrize("holds", [LEDGER, SAFETY])
+def test_no_function_deletes_or_updates_a_record_or_what_the_trail_holds(stack: Stack, name: str, holds: str) -> None:
     dynamodb = as_function(stack, name, "dynamodb")
-    table = stack.resources[LEDGER]
-    assert denied(dynamodb.delete_item, TableName=table, Key=key_of(LEDGER))
-    assert denied(dynamodb.batch_write_item, RequestItems={table: [{"DeleteRequest": {"Key": key_of(LEDGER)}}]})
+    table = stack.resources[holds]
+    assert denied(dynamodb.delete_item, TableName=table, Key=key_of(holds))
+    assert denied(dynamodb.batch_write_item, RequestItems={table: [{"DeleteRequest": {"Key": key_of(holds)}}]})
     assert denied(dynamodb.delete_table, TableName=table)
     update = {"UpdateExpression": "SET x = :x", "ExpressionAttributeValues": {":x": {"S": "x"}}}
-    assert denied(dynamodb.update_item, TableName=table, Key=key_of(LEDGER), **update)
+    assert denied(dynamodb.update_item, TableName=table, Key=key_of(holds), **update)
 
 
 @pytest.mark.parametrize("secret", sorted(READ_SECRETS))

@@ -30,8 +30,12 @@ FUNCTIONS = (
     *("identity", "account", "identity-staff", "mailer", "wallet", "games", "games-staff", "rounds-worker", "rounds-report"),
     *("deposits", "provider-hub88", "provider-swipe", "provider-action-batch", "payment-webhook", "payment-worker", "ledger-audit"),
     *("paymentiq", "settlement-check", "withdrawals", "withdrawals-staff", "withdrawal-step", "withdrawal-sweeper"),
+    *("play-safety", "safety-worker", "safety-staff", "verification", "verification-webhook", "verification-worker"),
 )
 FINAL_SECONDS = 120.0
+OF_A_DEPOSIT = 2
+"""Versions of the wallet that a deposit makes: it is opened, and credited."""
+
 # Known outcomes are final; these ask a provider to try the same call again.
 OPEN = {"RS_ERROR_UNKNOWN", "RS_ERROR_TIMEOUT"}
 

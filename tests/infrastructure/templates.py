@@ -1,6 +1,7 @@
 """Reading of synthesised templates, for the tests of this folder."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,12 @@ class Templates:
     folder: Path
     state: Mapping[str, Any]
     service: Mapping[str, Any]
+    watch: Mapping[str, Any]
     withdrawals: Mapping[str, Any]
+    play_safety: Mapping[str, Any]
 
     def stacks(self) -> tuple[Mapping[str, Any], ...]:
-        return self.state, self.service, self.withdrawals
+        return self.state, self.service, self.watch, self.withdrawals, self.play_safety
 
     def every(self) -> Resources:
         """All resources of all stacks; no two have the same logical id."""
@@ -50,7 +53,19 @@ def read_templates(folder: Path, stage: str) -> Templates:
     def read(part: str) -> Any:
         return json.loads((folder / f"Countroom-{stage}-{part}.template.json").read_text(encoding="utf-8"))
 
-    return Templates(stage, folder, read("State"), read("Service"), read("Withdrawals"))
+    return Templates(stage, folder, *map(read, ("State", "Service", "Watch", "Withdrawals", "PlaySafety")))
+
+
+def function_behind(templates: Templates, value: object) -> Resource:
+    """The function that `value` leads to: by its alias, or, where it lies in a stack that comes later, by its name and alias."""
+    aliases = templates.of_type("AWS::Lambda::Alias")
+    named = re.findall(r":function:([a-z0-9-]+):live\b", str(value))
+    if named:
+        (name,) = named
+        (found,) = [one for one in templates.functions().values() if one["Properties"]["FunctionName"] == name]
+        return found
+    (alias,) = refers(value) & aliases.keys()
+    return templates.functions()[properties(aliases[alias])["FunctionName"]["Ref"]]
 
 
 def listed(value: Any) -> list[Any]:

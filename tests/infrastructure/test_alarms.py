@@ -9,7 +9,9 @@ from countroom.cashier.gateways.openers.registry import OPENINGS
 from countroom.cashier.payouts.registry import PAYOUT_GATEWAYS
 from countroom.cashier.settlement import Difference
 from countroom.cashier.withdrawals.withdrawal import OPEN, Attention
+from countroom.responsible_play.markers import Marker
 from handlers import settlement_check
+from handlers.verification_webhook import VENDOR
 from infrastructure.stages import stage_settings
 from tests.infrastructure.templates import Templates, properties, refers
 
@@ -114,7 +116,9 @@ def test_each_provider_is_watched_for_itself(every_stage: Templates, metric: str
 
 def test_an_open_circuit_is_seen_for_each_provider(every_stage: Templates) -> None:
     opened = [dimensions for name, dimensions in watched(every_stage) if name == "CircuitOpened"]
-    assert sorted(one["provider"] for one in opened) == sorted([*PROVIDERS, *(f"payout-{name}" for name in PAYOUT_GATEWAYS)])
+    assert sorted(one["provider"] for one in opened) == sorted(
+        [*PROVIDERS, VENDOR, *(f"payout-{name}" for name in PAYOUT_GATEWAYS)]
+    )
 
 
 def test_payments_that_cannot_be_opened_are_seen_for_each_gateway_that_is_asked(aws_stage: Templates) -> None:
@@ -209,6 +213,16 @@ def test_refused_and_throttled_logins_are_added_up(aws_stage: Templates) -> None
         *(("WithdrawalsForPeople", "withdrawal-sweeper", {"attention": attention.value}) for attention in Attention),
         *(("WithdrawalOldestSeconds", "withdrawal-sweeper", {"state": status.value}) for status in OPEN),
         ("WithdrawalsHeld", "withdrawal-sweeper", {"currency": "EUR"}),
+        *(("CaseOpened", "safety-worker", {"marker": marker.value}) for marker in Marker),
+        ("SafetyRecordNotKept", "safety-worker", {}),
+        ("VerificationCallRefused", "verification", {}),
+        ("VerificationSignatureRejected", "verification-webhook", {}),
+        ("VerificationWebhookRejected", "verification-webhook", {}),
+        ("VerificationWebhookNotKept", "verification-webhook", {}),
+        ("VerificationUnknownApplicant", "verification-worker", {}),
+        ("VerificationTurnedRed", "verification-worker", {}),
+        ("RegisterSilent", "identity", {"at": "registration"}),
+        ("RegisterSilent", "identity", {"at": "login"}),
     ],
 )
 def test_a_signal_is_watched(every_stage: Templates, metric: str, service: str, under: dict[str, str]) -> None:
@@ -232,9 +246,11 @@ def test_every_gateway_that_sends_webhooks_is_watched(every_stage: Templates) ->
 
 
 def test_being_behind_the_ledger_is_seen(every_stage: Templates) -> None:
-    (late,) = [one for one in alarms(every_stage).values() if one.get("MetricName") == "IteratorAge"]
-    assert late["Threshold"] == 5 * 60 * 1000
-    assert (late["DatapointsToAlarm"], late["EvaluationPeriods"]) == (3, 3)
+    late = [one for one in alarms(every_stage).values() if one.get("MetricName") == "IteratorAge"]
+    assert sorted(NAMED.findall(one["AlarmDescription"])[0] for one in late) == ["rounds-behind", "trail-behind"]
+    for alarm in late:
+        assert alarm["Threshold"] == 5 * 60 * 1000
+        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (3, 3)
 
 
 def test_what_mailboxes_think_of_us_is_watched(every_stage: Templates) -> None:

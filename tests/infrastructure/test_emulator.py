@@ -29,7 +29,7 @@ def test_the_sandbox_is_the_production_app_without_what_is_left_out(sandbox: Tem
 def test_nothing_refers_to_what_is_not_there(every_stage: Templates) -> None:
     for template in every_stage.stacks():
         known = template["Resources"].keys() | template.get("Parameters", {}).keys()
-        for name, part in {**template["Resources"], **template["Outputs"]}.items():
+        for name, part in {**template["Resources"], **template.get("Outputs", {})}.items():
             used = {one for one in references(part) if not one.startswith("AWS::")}
             assert used - set(local_names(part)) <= known, name
             assert set(part.get("DependsOn", [])) <= known, name

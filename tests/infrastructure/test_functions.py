@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from countroom.cashier.gateways.openers.registry import OPENINGS
+from countroom.jurisdictions.profiles import PROFILES
 from countroom.ledger import items
 from countroom.ledger.movements import Reference
+from handlers.verification_webhook import VENDOR
 from infrastructure.application import build
 from infrastructure.stages import STAGE_NAMES, StageSettings, stage_settings
 from runtime import settings
 from tests.infrastructure.conftest import WITHOUT_BUNDLING
-from tests.infrastructure.templates import Resource, Templates, properties, read_templates, refers, render
+from tests.infrastructure.templates import Resource, Templates, function_behind, properties, read_templates, refers, render
 
 HANDLERS = Path("functions/handlers")
 COMMON_ENVIRONMENT = {"STAGE", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
@@ -31,10 +33,16 @@ HANDLER_FILES = [
     "payment_webhook",
     "payment_worker",
     "paymentiq",
+    "play_safety",
     "provider_callback",
     "rounds_report",
     "rounds_worker",
+    "safety_staff",
+    "safety_worker",
     "settlement_check",
+    "verification",
+    "verification_webhook",
+    "verification_worker",
     "wallet",
     "withdrawal_step",
     "withdrawal_sweeper",
@@ -93,13 +101,23 @@ def test_sessions_last_as_long_everywhere_as_the_stage_says(every_stage: Templat
         for function in every_stage.functions().values()
         if "SESSION_ABSOLUTE_SECONDS" in variables(function)
     }
-    assert lifetimes.keys() == {"identity", "account", "identity-staff", "wallet", "games", "deposits", "withdrawals"}
+    assert lifetimes.keys() == {
+        "identity",
+        "account",
+        "identity-staff",
+        "wallet",
+        "games",
+        "deposits",
+        "withdrawals",
+        "play-safety",
+        "verification",
+    }
     assert set(lifetimes.values()) == {wanted}
 
 
 def test_all_who_check_a_token_know_the_same_keys_in_the_same_order(every_stage: Templates) -> None:
     told = [variables(one)["TOKEN_KEY_IDS"] for one in every_stage.functions().values() if "TOKEN_KEY_IDS" in variables(one)]
-    assert len(told) == 6
+    assert len(told) == 8
     assert all(one == told[0] for one in told)
     assert len(render(told[0]).split(",")) == len(stage_settings(every_stage.stage).token_keys)
 
@@ -141,6 +159,44 @@ def test_payments_are_opened_where_the_stage_says_and_whoever_starts_the_emulato
 
     assert told("sandbox") == {"adyen": "http://127.0.0.1:1/adyen"}
     assert told("prod") == {"stripe": "https://api.stripe.com"}, "an argument of the command line must not send money elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("context", "handler", "variable", "named", "in_production"),
+    [
+        ("verification-urls", "verification", "VERIFICATION_URLS", "sumsub", {"sumsub": "https://api.sumsub.com"}),
+        ("register-urls", "identity", "REGISTER_URLS", "GAMSTOP", {}),
+    ],
+)
+def test_who_knows_people_is_where_the_stage_says_and_whoever_starts_the_emulator_says_it_there(
+    tmp_path: Path, context: str, handler: str, variable: str, named: str, in_production: dict[str, str]
+) -> None:
+    address = {named: "http://127.0.0.1:1/x"}
+
+    def told(stage: str) -> Any:
+        folder = tmp_path / stage
+        build(str(folder), {"stage": stage, context: json.dumps(address), **WITHOUT_BUNDLING})
+        (function,) = of_handler(read_templates(folder, stage), handler)
+        return json.loads(variables(function)[variable])
+
+    assert told("sandbox") == address
+    assert told("prod") == in_production, "an argument of the command line must not send people's names elsewhere"
+
+
+def named_in(value: Any) -> set[str]:
+    """The names in a table of secrets, as it stands in a template."""
+    (text, _) = value["Fn::Sub"]
+    return set(json.loads(text))
+
+
+def test_every_register_of_a_profile_and_the_vendor_have_a_place_for_their_keys(every_stage: Templates) -> None:
+    (identity,) = of_handler(every_stage, "identity")
+    registers = {profile.register for profile in PROFILES.values() if profile.register}
+    assert named_in(variables(identity)["REGISTER_SECRETS"]) == registers
+    assert stage_settings(every_stage.stage).register_urls.keys() <= registers
+    (asking,), (proving,) = of_handler(every_stage, "verification"), of_handler(every_stage, "verification_webhook")
+    assert named_in(variables(asking)["VERIFICATION_SECRETS"]) == named_in(variables(proving)["WEBHOOK_SECRETS"]) == {VENDOR}
+    assert stage_settings(every_stage.stage).verification_urls.keys() <= {VENDOR}
 
 
 @pytest.mark.parametrize("stage", STAGE_NAMES)
@@ -218,21 +274,15 @@ def test_every_function_says_how_long_and_how_big_and_has_an_alarm(every_stage: 
 
 def test_an_answer_through_an_api_comes_within_the_gateways_patience(every_stage: Templates) -> None:
     for method in every_stage.of_type("AWS::ApiGateway::Method").values():
-        function = of_alias(every_stage, refers(properties(method)["Integration"]["Uri"]))
+        function = function_behind(every_stage, properties(method)["Integration"]["Uri"])
         assert properties(method)["Integration"]["TimeoutInMillis"] > properties(function)["Timeout"] * 1000
         assert properties(function)["Timeout"] < 29
-
-
-def of_alias(templates: Templates, names: set[str]) -> Resource:
-    aliases = templates.of_type("AWS::Lambda::Alias")
-    (name,) = names & aliases.keys()
-    return templates.functions()[properties(aliases[name])["FunctionName"]["Ref"]]
 
 
 def test_the_runtime_is_that_which_the_layer_was_built_for(every_stage: Templates) -> None:
     target = stage_settings(every_stage.stage).target
     layers = every_stage.of_type("AWS::Lambda::LayerVersion").values()
-    assert len(layers) == 2, "one in each stack with functions: what another stack uses cannot be replaced"
+    assert len(layers) == 3, "one in each stack with functions: what another stack uses cannot be replaced"
     for part in (*every_stage.functions().values(), *layers):
         runtimes = properties(part).get("CompatibleRuntimes") or [properties(part)["Runtime"]]
         architectures = properties(part).get("CompatibleArchitectures") or properties(part)["Architectures"]
@@ -282,9 +332,23 @@ def test_what_runs_by_the_clock_runs_when_it_should(every_stage: Templates) -> N
     assert times == {"cron(0 3 * * ? *)", "cron(17 * * * ? *)", "cron(42 * * * ? *)", "cron(* * * * ? *)"}
 
 
-def test_the_ledgers_stream_is_worked_off_with_bounds_and_nothing_is_dropped_in_silence(every_stage: Templates) -> None:
-    sources = [properties(one) for one in every_stage.of_type("AWS::Lambda::EventSourceMapping").values()]
-    (stream,) = [source for source in sources if "StartingPosition" in source]
+def streams(templates: Templates) -> dict[str, Any]:
+    """Handler → its source, for those that follow a table."""
+    sources = [properties(one) for one in templates.of_type("AWS::Lambda::EventSourceMapping").values()]
+    following = [source for source in sources if "StartingPosition" in source]
+    return {handler_file(function_behind(templates, source["FunctionName"])): source for source in following}
+
+
+def test_two_follow_the_ledger_as_many_as_a_shard_feeds(every_stage: Templates) -> None:
+    """DynamoDB throttles readers from the third on a shard."""
+    assert streams(every_stage).keys() == {"rounds_worker", "safety_worker"}
+
+
+@pytest.mark.parametrize("handler", ["rounds_worker", "safety_worker"])
+def test_the_ledgers_stream_is_worked_off_with_bounds_and_nothing_is_dropped_in_silence(
+    every_stage: Templates, handler: str
+) -> None:
+    stream = streams(every_stage)[handler]
     assert "Ledger" in str(stream["EventSourceArn"])
     assert stream["StartingPosition"] == "TRIM_HORIZON", "a new deployment must not skip what was played meanwhile"
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

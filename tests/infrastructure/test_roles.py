@@ -37,38 +37,57 @@ def test_only_who_posts_movements_writes_the_ledger_and_records_are_never_change
         "withdrawals": {READ, PUT},
         "withdrawals_staff": {READ, PUT},
         "withdrawal_step": {READ, PUT},
+        "play_safety": {READ, PUT},
+        "deposits": {READ, PUT},
+        "settlement_check": {READ, PUT},
         "wallet": {READ},
-        "deposits": {READ},
         "games_staff": {READ},
         "rounds_worker": {READ},
+        "safety_worker": {READ},
+        "verification": {READ},
         "ledger_audit": {READ, "Scan"},
     }
 
 
-def test_only_the_identity_room_writes_who_is_in_and_others_read_one_item(every_stage: Templates) -> None:
+def test_who_is_in_is_written_by_the_identity_room_and_by_who_shuts_out_and_others_read_one_item(
+    every_stage: Templates,
+) -> None:
     assert table_uses(every_stage, "Sessions") == {
         "identity": {READ, PUT},
         "account": {READ, PUT},
         "identity_staff": {READ, PUT},
+        "play_safety": {READ, PUT},
         "wallet": {READ},
         "games": {READ},
         "deposits": {READ},
         "withdrawals": {READ},
+        "verification": {READ},
     }
 
 
-def test_accounts_are_written_by_the_identity_room_alone_and_read_by_who_asks_for_the_age_or_lets_money_out(
+def test_accounts_are_written_by_the_identity_room_and_verification_and_read_by_who_asks_how_well_a_player_is_known(
     every_stage: Templates,
 ) -> None:
+    """Play safety adds security events, verification where a player stands: both put, and change nothing of an account."""
     assert table_uses(every_stage, "Players") == {
         "identity": {READ, PUT, UPDATE},
         "account": {READ, PUT, UPDATE, QUERY},
         "identity_staff": {READ, PUT},
+        "play_safety": {READ, PUT},
+        "verification": {READ, PUT},
+        "verification_worker": {READ, PUT},
         "games": {READ},
+        "deposits": {READ},
+        "safety_staff": {READ},
         "withdrawals": {READ},
         "withdrawals_staff": {READ},
         "withdrawal_step": {READ},
     }
+
+
+def test_the_trail_is_added_to_by_its_worker_and_read_by_its_staff_and_nobody_changes_or_deletes(every_stage: Templates) -> None:
+    """The staff's own part of it is what becomes of cases."""
+    assert table_uses(every_stage, "Safety") == {"safety_worker": {READ, PUT, QUERY}, "safety_staff": {READ, PUT, QUERY}}
 
 
 def test_the_games_table_is_the_games_rooms_own_and_circuits_are_of_who_calls_out(every_stage: Templates) -> None:
@@ -84,6 +103,7 @@ def test_the_games_table_is_the_games_rooms_own_and_circuits_are_of_who_calls_ou
         "games_staff": {READ},
         "deposits": {READ, PUT, UPDATE},
         "withdrawal_step": {READ, PUT, UPDATE},
+        "verification": {READ, PUT, UPDATE},
     }
 
 
@@ -107,7 +127,13 @@ def test_who_checks_tokens_reads_every_key(every_stage: Templates) -> None:
         for statement in statements_of(every_stage, role_of(function)):
             if "kms:GetPublicKey" in listed(statement["Action"]):
                 readers.setdefault(handler_of(function), set()).update(map(exported, listed(statement["Resource"])))
-    assert readers == dict.fromkeys(("identity", "account", "wallet", "games", "deposits", "withdrawals"), names)
+    assert readers == dict.fromkeys(CHECK_TOKENS, names)
+
+
+CHECK_TOKENS = (
+    *("identity", "account", "wallet", "games", "deposits", "withdrawals"),
+    *("play_safety", "verification"),
+)
 
 
 def personal(templates: Templates) -> dict[str, Mapping[str, Any]]:
@@ -124,11 +150,12 @@ HOLDS = {
     "identity": ["profile", "factor", "registration"],
     "account": ["profile", "factor", "email_change"],
     "games": ["profile"],
+    "verification": ["profile"],
 }
 SEALS = {"identity", "account"}
 
 
-def test_what_is_personal_is_sealed_by_two_functions_and_opened_by_three_for_named_uses_of_a_named_player(
+def test_what_is_personal_is_sealed_by_two_functions_and_opened_by_four_for_named_uses_of_a_named_player(
     aws_stage: Templates,
 ) -> None:
     statements = personal(aws_stage)
@@ -188,12 +215,15 @@ def test_queues_are_filled_and_worked_off_by_those_they_are_for(every_stage: Tem
         ("rounds_worker", "RoundsFailures"): {"sqs:SendMessage"},
         ("rounds_report", "RoundsReportFailures"): {"sqs:SendMessage"},
         ("withdrawal_sweeper", "SweepFailures"): {"sqs:SendMessage"},
+        ("verification_webhook", "Verifications"): {"sqs:SendMessage"},
+        ("verification_worker", "Verifications"): {"sqs:ReceiveMessage"},
+        ("safety_worker", "TrailFailures"): {"sqs:SendMessage"},
     }
 
 
-def test_only_the_rounds_worker_reads_the_stream(every_stage: Templates) -> None:
+def test_only_two_workers_read_the_stream(every_stage: Templates) -> None:
     readers = {handler_of(one) for one in every_stage.functions().values() if "dynamodb:GetRecords" in actions_at(every_stage, one)}
-    assert readers == {"rounds_worker"}
+    assert readers == {"rounds_worker", "safety_worker"}
 
 
 def test_a_provider_reads_its_own_secret_and_no_other(every_stage: Templates) -> None:
@@ -213,13 +243,21 @@ def test_a_provider_reads_its_own_secret_and_no_other(every_stage: Templates) ->
         "paymentiq": {"PaymentiqSecret"},
         "deposits": {"StripePaymentsSecret", "AdyenPaymentsSecret"},
         "withdrawal-step": {"AdyenPayoutSecret", "PaymentiqPayoutSecret"},
+        "verification": {"SumsubVerificationSecret"},
+        "verification-webhook": {"SumsubWebhookSecret"},
+        "identity": {"GamstopRegisterSecret"},
     }
 
 
 def test_each_kind_of_staff_may_invoke_its_function_and_nothing_else(every_stage: Templates) -> None:
     aliases = every_stage.of_type("AWS::Lambda::Alias")
-    outputs = every_stage.service["Outputs"] | every_stage.withdrawals["Outputs"]
-    kinds = {"SupportRoleArn": "identity_staff", "GamesStaffRoleArn": "games_staff", "PaymentsRoleArn": "withdrawals_staff"}
+    outputs = every_stage.service["Outputs"] | every_stage.withdrawals["Outputs"] | every_stage.play_safety["Outputs"]
+    kinds = {
+        "SupportRoleArn": "identity_staff",
+        "GamesStaffRoleArn": "games_staff",
+        "PaymentsRoleArn": "withdrawals_staff",
+        "SafetyRoleArn": "safety_staff",
+    }
     for output, handler in kinds.items():
         (role,) = refers(outputs[output]["Value"])
         (statement,) = statements_of(every_stage, role)
@@ -260,7 +298,7 @@ def test_the_settlement_check_reads_files_writes_reports_and_ends_deposits_and_c
         "s3:PutObject": ([shelf.REPORTS], None),
     }
     used = {action for action in actions_at(every_stage, check) if action.startswith("dynamodb:")}
-    assert used == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}
+    assert used == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}, "it puts into the ledger only"
     others = [one for one in every_stage.functions().values() if one is not check]
     assert not any(action.startswith("s3:") for one in others for action in actions_at(every_stage, one))
 
@@ -276,7 +314,10 @@ def test_the_audit_and_the_auditor_change_nothing(every_stage: Templates) -> Non
 
 def test_withdrawals_are_changed_by_who_brings_a_word_on_them_and_never_deleted(every_stage: Templates) -> None:
     changing = ("withdrawals", "withdrawals_staff", "withdrawal_step", "withdrawal_sweeper", "payment_worker", "paymentiq")
-    assert table_uses(every_stage, "Withdrawals") == {handler: {READ, PUT, UPDATE} for handler in changing}
+    assert table_uses(every_stage, "Withdrawals") == {
+        **{handler: {READ, PUT, UPDATE} for handler in changing},
+        "safety_worker": {READ},
+    }
 
 
 def test_the_sweeper_moves_no_money(every_stage: Templates) -> None:

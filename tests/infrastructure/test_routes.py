@@ -1,10 +1,11 @@
+import re
 from pathlib import Path
 
 from aws_cdk import aws_apigateway as apigateway
 
 from infrastructure.application import build
 from tests.infrastructure.conftest import WITHOUT_BUNDLING
-from tests.infrastructure.templates import Resource, Resources, Templates, acknowledged, properties, refers
+from tests.infrastructure.templates import Resource, Resources, Templates, acknowledged, function_behind, properties, refers
 from tools import openapi
 
 PUBLIC = {
@@ -50,6 +51,18 @@ PROTECTED = {
     "GET /v1/withdrawals": "withdrawals",
     "GET /v1/withdrawals/{withdrawal_id}": "withdrawals",
     "POST /v1/withdrawals/{withdrawal_id}/cancellation": "withdrawals",
+    "GET /v1/play-safety": "play_safety",
+    "GET /v1/play-safety/history": "play_safety",
+    "PUT /v1/limits/{kind}/{period}": "play_safety",
+    "DELETE /v1/limits/{kind}/{period}": "play_safety",
+    "DELETE /v1/limits/{kind}/{period}/raise": "play_safety",
+    "POST /v1/limits/{kind}/{period}/raise/confirmation": "play_safety",
+    "POST /v1/exclusions": "play_safety",
+    "POST /v1/exclusions/reopening": "play_safety",
+    "POST /v1/reality-checks": "play_safety",
+    "PUT /v1/reality-checks/interval": "play_safety",
+    "GET /v1/verification": "verification",
+    "POST /v1/verification/start": "verification",
 }
 CALLBACK_ROUTES = {
     "POST /v1/hub88/{proxy+}": "hub88",
@@ -61,6 +74,7 @@ CALLBACK_ROUTES = {
     "GET /v1/action_batch/health": "action_batch",
     "POST /v1/payments/{gateway}": "payment-webhook",
     "POST /v1/paymentiq/{action}": "paymentiq",
+    "POST /v1/verification/sumsub": "verification-webhook",
 }
 OUTPUTS = {
     "PlayerApiUrl",
@@ -104,12 +118,17 @@ OF_WITHDRAWALS = {
     "AdyenPayoutSecretArn",
     "PaymentiqPayoutSecretArn",
 }
-
-
-def function_behind(templates: Templates, value: object) -> Resource:
-    aliases = templates.of_type("AWS::Lambda::Alias")
-    (alias,) = refers(value) & aliases.keys()
-    return templates.functions()[properties(aliases[alias])["FunctionName"]["Ref"]]
+OF_PLAY_SAFETY = {
+    "VerificationApiUrl",
+    "SafetyTableName",
+    "SafetyStaffFunctionName",
+    "SafetyRoleArn",
+    "SumsubVerificationSecretArn",
+    "SumsubWebhookSecretArn",
+    "GamstopRegisterSecretArn",
+    "VerificationQueueUrl",
+    "VerificationDeadLetterQueueUrl",
+}
 
 
 def handler_behind(templates: Templates, value: object) -> str:
@@ -181,7 +200,24 @@ def test_the_callback_apis_have_these_routes_and_no_other(every_stage: Templates
         apis.add(properties(route)["ApiId"]["Ref"])
         assert properties(integrations[integration])["PayloadFormatVersion"] == "2.0"
     assert routes == CALLBACK_ROUTES
-    assert len(apis) == 2, "providers and payment gateways do not share an API"
+    assert len(apis) == 3, "providers, payment gateways and verification vendors do not share an API"
+
+
+def test_the_api_may_call_what_another_stack_defines_on_its_routes_and_on_no_other(every_stage: Templates) -> None:
+    """The gateway asks for a permission at the function, which names method and path."""
+    permissions = [properties(one) for one in every_stage.of_type("AWS::Lambda::Permission").values()]
+    called = {
+        (
+            handler_behind(every_stage, permission["FunctionName"]),
+            re.sub(r"^.*/live/([A-Z]+)(/[^']*)'.*$", r"\1 \2", str(permission["SourceArn"])),
+        )
+        for permission in permissions
+        if "/live/" in str(permission["SourceArn"])
+    }
+    for route, handler in PROTECTED.items():
+        if handler in {"play_safety", "verification"}:
+            assert (handler, re.sub(r"\{\w+\}", "*", route)) in called
+    assert len([one for one in called if one[0] in {"play_safety", "verification"}]) == 12
 
 
 def test_stages_are_named_and_logged(every_stage: Templates) -> None:
@@ -221,6 +257,7 @@ def test_the_gateways_own_answers_are_problem_documents(every_stage: Templates) 
 def test_outputs_are_those_that_others_read(every_stage: Templates) -> None:
     assert every_stage.service["Outputs"].keys() - exports(every_stage) == OUTPUTS
     assert every_stage.withdrawals["Outputs"].keys() == OF_WITHDRAWALS
+    assert every_stage.play_safety["Outputs"].keys() == OF_PLAY_SAFETY
 
 
 def exports(templates: Templates) -> set[str]:

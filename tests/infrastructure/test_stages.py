@@ -9,6 +9,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_sns as sns
 
+from countroom.jurisdictions.profiles import PROFILES
 from infrastructure import findings
 from infrastructure.application import build
 from infrastructure.stages import STAGE_NAMES, UnknownStageError, stage_settings
@@ -45,6 +46,12 @@ def test_only_the_sandbox_is_emulated_and_forgetful() -> None:
     assert [name for name in STAGE_NAMES if not stage_settings(name).keeps_data] == ["sandbox"]
 
 
+def test_a_session_ends_before_an_exclusion_does_so_that_play_after_it_takes_a_login() -> None:
+    """At the login the register of the excluded is asked again; who asks to be let in keeps his session."""
+    shortest_ms = min(profile.reopening_wait_ms for profile in PROFILES.values())
+    assert all(stage_settings(name).session_absolute_seconds * 1000 < shortest_ms for name in STAGE_NAMES)
+
+
 def test_tokens_of_one_stage_mean_nothing_in_another() -> None:
     assert len({stage_settings(name).token_issuer for name in STAGE_NAMES}) == len(STAGE_NAMES)
 
@@ -56,7 +63,7 @@ def test_termination_protection_reaches_every_stack(
     stacks = [
         one for one in synthesised_manifest[stage].values() if isinstance(one, dict) and one["type"] == "aws:cloudformation:stack"
     ]
-    assert len(stacks) == 3
+    assert len(stacks) == 5
     for stack in stacks:
         assert stack["properties"].get("terminationProtection", False) is protected
 

@@ -9,6 +9,7 @@ import pytest
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
 
 from countroom.cashier import store
+from countroom.responsible_play import safety_store
 from infrastructure import application
 from infrastructure.stages import STAGE_NAMES, stage_settings
 from tests.infrastructure.conftest import WITHOUT_BUNDLING
@@ -37,9 +38,9 @@ def table(templates: Templates, prefix: str) -> Any:
 
 def test_what_must_survive_lies_in_the_state_stack_and_nothing_else_does(every_stage: Templates) -> None:
     assert {resource["Type"] for resource in every_stage.state["Resources"].values()} <= set(STATEFUL)
-    for stack in (every_stage.service, every_stage.withdrawals):
+    for stack in every_stage.stacks()[1:]:
         assert not {resource["Type"] for resource in stack["Resources"].values()} & set(STATEFUL)
-    assert len(every_stage.of_type("AWS::DynamoDB::Table")) == 8
+    assert len(every_stage.of_type("AWS::DynamoDB::Table")) == 9
 
 
 def test_tables_on_aws_cannot_be_lost(aws_stage: Templates) -> None:
@@ -113,6 +114,14 @@ def test_settlement_files_are_private_encrypted_and_never_written_over(every_sta
     assert "ExpirationInDays" not in kept, "files and reports themselves are kept"
 
 
+def test_the_trail_never_expires_and_is_found_by_kind_and_day(every_stage: Templates) -> None:
+    safety = table(every_stage, "Safety")
+    assert key_schema(safety) == [("pk", "HASH"), ("sk", "RANGE")]
+    assert "TimeToLiveSpecification" not in safety
+    indexes = {index["IndexName"]: key_schema(index) for index in safety["GlobalSecondaryIndexes"]}
+    assert indexes == {safety_store.BY_KIND: [("kind_day", "HASH"), ("sk", "RANGE")]}
+
+
 def test_who_is_in_never_expires(every_stage: Templates) -> None:
     sessions = table(every_stage, "Sessions")
     assert key_schema(sessions) == [("pk", "HASH")]
@@ -170,7 +179,7 @@ def test_token_keys_are_rotated_as_the_runbook_has_it(tmp_path: Path, monkeypatc
 
 def imports(templates: Templates) -> set[str]:
     """Names of what the other stacks take from the state stack."""
-    others = json.dumps([templates.service, templates.withdrawals])
+    others = json.dumps(templates.stacks()[1:])
     return set(re.findall(r'"Fn::ImportValue": "([^"]+)"', others)) - {
         output["Export"]["Name"] for output in templates.service["Outputs"].values() if "Export" in output
     }
@@ -215,7 +224,9 @@ def test_no_secret_has_a_value_in_the_template(every_stage: Templates) -> None:
     gateways = ("gateway/standard", "gateway/stripe", "gateway/adyen", "gateway/paymentiq")
     payments = ("payments/stripe", "payments/adyen")
     payouts = ("payout/adyen", "payout/paymentiq")
-    assert names == {f"countroom/{every_stage.stage}/{party}" for party in (*parties, *gateways, *payments, *payouts)}
+    safety = ("verification/sumsub", "verification-webhook/sumsub", "register/gamstop")
+    known = (*parties, *gateways, *payments, *payouts, *safety)
+    assert names == {f"countroom/{every_stage.stage}/{party}" for party in known}
     for secret in secrets:
         assert "SecretString" not in properties(secret)
         assert properties(secret)["GenerateSecretString"]["GenerateStringKey"] == "filler"

@@ -66,7 +66,7 @@ def test_every_callback_route_has_a_limit_that_it_shares_with_no_other(every_sta
         name = route.split("/")[2]
         if route.endswith("/health"):
             assert throttle == settings.health_throttle
-        elif name in {"payments", "paymentiq"}:
+        elif name in {"payments", "paymentiq", "verification"}:
             assert throttle == settings.webhook_throttle
         else:
             assert throttle == settings.provider_throttles[name]

@@ -18,6 +18,7 @@ def outputs(**changes: str) -> dict[str, str]:
         "PlayerApiUrl": "https://abc123.execute-api.eu-west-1.amazonaws.com/live/",
         "ProviderApiUrl": "http://def456.execute-api.127.0.0.1:4566",
         "WebhookApiUrl": "https://ghi789.execute-api.eu-west-1.amazonaws.com",
+        "VerificationApiUrl": "https://jkl012.execute-api.eu-west-1.amazonaws.com",
     } | changes
 
 
@@ -26,6 +27,7 @@ def test_api_addresses_point_at_the_emulator() -> None:
         player=f"{HERE}/_aws/execute-api/abc123/live",
         provider=f"{HERE}/_aws/execute-api/def456/$default",
         webhook=f"{HERE}/_aws/execute-api/ghi789/$default",
+        verification=f"{HERE}/_aws/execute-api/jkl012/$default",
     )
 
 

@@ -14,16 +14,18 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from sandbox import run
+from sandbox import outside, run
 from sandbox.gateway import payment_server
 from sandbox.gateway.__main__ import main as gateway
 from sandbox.journey import Journey
 from sandbox.payouts import server as payout_server
 from sandbox.provider import hub88, launch_server
 from sandbox.provider.__main__ import main as provider
+from sandbox.register import server as register_server
 from sandbox.screen import Screen
 from sandbox.stack import Player, Stack
 from sandbox.teller import DeviationError
+from sandbox.vendor import server as vendor_server
 from tests.unit.sandbox.test_stack import STACK
 
 
@@ -93,8 +95,10 @@ def test_each_side_gets_its_half_of_the_keys(monkeypatch: pytest.MonkeyPatch, tm
     desk = launch_server.Desk(url="http://127.0.0.1:4567")
     till = payment_server.Desk(url="http://127.0.0.1:4568")
     payer = payout_server.Counter(url="http://127.0.0.1:4569")
-    desks = run.Desks(desk, till, payer)
-    stack = run._hand_over_keys("http://127.0.0.1:4566", Outputs(), tmp_path, desks)
+    vendor = vendor_server.Desk(url="http://127.0.0.1:4570")
+    register = register_server.Desk(url="http://127.0.0.1:4571")
+    desks = outside.Desks(desk, till, payer, vendor, register)
+    stack = outside.hand_over_keys("http://127.0.0.1:4566", Outputs(), tmp_path, desks)
 
     body = b'{"a":1}'
     public = serialization.load_pem_public_key(handed["arn:Hub88SecretArn"]["public_keys"][0].encode())
@@ -107,21 +111,35 @@ def test_each_side_gets_its_half_of_the_keys(monkeypatch: pytest.MonkeyPatch, tm
         assert handed[arn]["secrets"] == [stack.providers[name].secret]
         assert handed[arn]["launch_secret"] == desk.shared[name] != stack.providers[name].secret
         assert stack.providers[name].base_url.endswith(f"/v1/{name}")
-    for name, arn in run.GATEWAY_SECRETS.items():
+    for name, arn in outside.GATEWAY_SECRETS.items():
         assert handed[f"arn:{arn}"] == {"secrets": [stack.gateways[name].secret]}
     assert len({gateway.secret for gateway in stack.gateways.values()}) == len(stack.gateways) == 4
     assert len(bytes.fromhex(stack.gateways["adyen"].secret)) == 32
     assert stack.mailbox == "http://127.0.0.1:4566/_ministack/ses/messages"
     assert (stack.launch_api, stack.payment_api, stack.payout_api) == (desk.url, till.url, payer.url)
-    for name, arn in run.PAYMENT_SECRETS.items():
+    for name, arn in outside.PAYMENT_SECRETS.items():
         (key,) = handed[f"arn:{arn}"]["api_keys"]
         assert key == till.keys[name] != stack.gateways[name].secret
     assert handed["arn:AdyenPayoutSecretArn"]["api_key"] == payer.api_key not in {one.secret for one in stack.gateways.values()}
     assert handed["arn:PaymentiqPayoutSecretArn"] == payer.secrets["paymentiq"]
     assert payer.gateways == stack.gateways
-    assert {one.name for one in stack.staff} == {"auditor", "support", "games", "payments"}
+    assert handed["arn:SumsubVerificationSecretArn"] == {"api_keys": [{"token": vendor.token, "secret_key": vendor.secret_key}]}
+    assert handed["arn:SumsubWebhookSecretArn"] == {"secrets": [stack.vendors["sumsub"].secret]}
+    assert stack.vendors["sumsub"].secret not in {vendor.token, vendor.secret_key}
+    assert stack.vendors["sumsub"].webhook_url.endswith("/v1/verification/sumsub")
+    assert handed["arn:GamstopRegisterSecretArn"] == {"api_key": register.key}
+    assert (stack.vendor_api, stack.register_api) == (vendor.url, register.url)
+    assert desks.urls == {
+        "launch-urls": desk.urls,
+        "payment-urls": till.urls,
+        "payout-urls": payer.urls,
+        "verification-urls": {"sumsub": f"{vendor.url}/sumsub"},
+        "register-urls": {"GAMSTOP": f"{register.url}/gamstop"},
+    }
+    assert {one.name for one in stack.staff} == {"auditor", "support", "games", "payments", "safety"}
     told = json.dumps(stack.as_json())
-    assert not any(secret in told for secret in (*desk.shared.values(), *till.keys.values(), payer.api_key))
+    held = (*desk.shared.values(), *till.keys.values(), payer.api_key, vendor.secret_key, register.key)
+    assert not any(secret in told for secret in held)
     assert json.dumps(handed["arn:Hub88SecretArn"]["launch_private_key"]) not in told
 
 

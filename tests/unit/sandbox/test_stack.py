@@ -16,16 +16,24 @@ STACK = Stack(
     region="eu-west-1",
     account="000000000000",
     stage="sandbox",
-    apis=Apis(f"{HERE}/_aws/execute-api/a/live", f"{HERE}/_aws/execute-api/b/$default", f"{HERE}/_aws/execute-api/c/$default"),
+    apis=Apis(
+        f"{HERE}/_aws/execute-api/a/live",
+        f"{HERE}/_aws/execute-api/b/$default",
+        f"{HERE}/_aws/execute-api/c/$default",
+        f"{HERE}/_aws/execute-api/d/$default",
+    ),
     mailbox=f"{HERE}/_ministack/ses/messages",
     launch_api="http://127.0.0.1:4567",
     payment_api="http://127.0.0.1:4568",
     payout_api="http://127.0.0.1:4569",
+    register_api="http://127.0.0.1:4570",
+    vendor_api="http://127.0.0.1:4571",
     providers={
         "hub88": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/hub88", private_key="PEM"),
         "swipe": Provider(f"{HERE}/_aws/execute-api/b/$default/v1/swipe", secret="swiped"),
     },
     gateways={"standard": Gateway(f"{HERE}/_aws/execute-api/c/$default/v1/payments/standard", "whsec_x")},
+    vendors={"sumsub": Gateway(f"{HERE}/_aws/execute-api/d/$default/v1/verification/sumsub", "a-secret")},
     players=[Player("pl_1", "a@example.com", "secret-password", "EUR", "MT")],
     staff=[Staff("auditor", "arn:aws:iam::000000000000:role/x")],
     resources={"LedgerTableName": "ledger"},
@@ -57,15 +65,18 @@ def test_the_file_has_the_documented_form(tmp_path: Path) -> None:
             "launch_api",
             "payment_api",
             "payout_api",
+            "register_api",
+            "vendor_api",
             "providers",
             "gateways",
+            "vendors",
             "players",
             "staff",
             "resources",
         ),
         "left_out",
     }
-    assert said["apis"].keys() == {"player", "provider", "webhook"}
+    assert said["apis"].keys() == {"player", "provider", "webhook", "verification"}
     assert said["providers"]["hub88"].keys() == {"base_url", "private_key"}
     assert said["providers"]["swipe"].keys() == {"base_url", "secret"}
     assert said["gateways"]["standard"].keys() == {"webhook_url", "secret"}
@@ -76,7 +87,7 @@ def test_the_file_has_the_documented_form(tmp_path: Path) -> None:
     ("path", "value", "complaint"),
     [
         (("endpoint",), 7, "endpoint is no text"),
-        (("apis",), {"player": HERE}, "apis does not fit at provider, webhook"),
+        (("apis",), {"player": HERE}, "apis does not fit at provider, verification, webhook"),
         (("apis", "extra"), "x", "apis does not fit at extra"),
         (("surplus",), "x", "stack does not fit at surplus"),
         (("players",), {}, "players is no list"),
@@ -107,6 +118,9 @@ def test_another_form_is_refused_by_name(path: tuple[str, ...], value: object, c
         ("launch_api",),
         ("payment_api",),
         ("payout_api",),
+        ("register_api",),
+        ("vendor_api",),
+        ("vendors", "sumsub", "webhook_url"),
         ("apis", "webhook"),
         ("providers", "hub88", "base_url"),
         ("gateways", "standard", "webhook_url"),

@@ -86,6 +86,10 @@ def deployed(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # n
         "WITHDRAWAL_MACHINE_ARN": "arn:aws:states:eu-west-1:123456789012:stateMachine:none",
         "PAYMENT_URLS": "{}",
         "PAYMENT_SECRETS": "{}",
+        "VERIFICATION_URLS": "{}",
+        "VERIFICATION_SECRETS": "{}",
+        "REGISTER_URLS": "{}",
+        "REGISTER_SECRETS": "{}",
     }.items():
         monkeypatch.setenv(name, value)
     forget()
