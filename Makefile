@@ -8,7 +8,7 @@ VENV   := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test conformance lint cover bench isolation simulate model fuzz audit redrive mutate openapi picture synth bootstrap deploy clean
+.PHONY: help setup run test suites conformance lint style types cover bench isolation simulate model fuzz audit redrive mutate openapi picture synth bootstrap deploy clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,17 +19,24 @@ setup: ## the virtual environments, Node and the CDK CLI, all pinned; done once
 run: setup ## the whole casino on this machine: deploy, play the journey, stay up (ONCE=1: exit after the journey)
 	@exec $(VENV)/python -m sandbox run
 
-test: setup lint ## lint, types, import contracts and every suite
+test: setup style ## lint, types, import contracts and every suite
+	@$(MAKE) --no-print-directory -j 2 types suites
+
+suites: # what the types are checked beside: both wait for each other's processor less than one after the other
 	@$(VENV)/python -m pytest -n 3 --dist loadgroup
 
 conformance: setup ## every rule of the providers' protocols over HTTP, written to docs/conformance.md (COUNTROOM_STACK: a running sandbox)
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.conformance
 
-lint: setup ## ruff, mypy strict, import contracts
+lint: setup style types ## ruff, import contracts, mypy strict
+
+style:
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
-	@$(VENV)/mypy functions infrastructure sandbox tools tests benchmarks app.py
 	@PYTHONPATH=functions:. $(VENV)/lint-imports --no-cache
+
+types:
+	@$(VENV)/mypy functions infrastructure sandbox tools tests benchmarks app.py
 
 cover: setup ## branch coverage of the functions by the unit, conformance and property tests
 	@$(VENV)/python -m pytest -n 2 --cov --cov-report=term tests/unit tests/conformance tests/properties

@@ -157,6 +157,15 @@ def of_games(providers: Sequence[str]) -> list[Signal]:
                 "provider-down",
                 under={"provider": provider},
             ),
+            Signal(
+                "MovementAfterClose",
+                "rounds-worker",
+                5,
+                60,
+                f"{provider} goes on in rounds that it has closed.",
+                "rounds-left-open",
+                under={"provider": provider},
+            ),
         ]
     return found
 
@@ -178,6 +187,18 @@ _PAYS = "Payouts cannot be ordered: {} cannot be reached."
 WITHDRAWALS = (
     *(
         Signal("CircuitOpened", _STEP, 3, 5, _PAYS.format(gateway), "payout-gateway-down", under={"provider": f"payout-{gateway}"})
+        for gateway in ("adyen", "paymentiq")
+    ),
+    *(
+        Signal(
+            "PayoutCallUnknown",
+            _STEP,
+            1,
+            5,
+            f"The keys with which payouts are ordered at {gateway} cannot be used.",
+            "payout-keys",
+            under={"gateway": gateway, "reason": "bad_credentials"},
+        )
         for gateway in ("adyen", "paymentiq")
     ),
     Signal("CompensationFailed", _STEP, 1, 5, "Money of an ended withdrawal could not be released.", "withdrawal-release-failed"),

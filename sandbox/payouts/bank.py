@@ -27,13 +27,14 @@ LATE_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order as a gateway understands it, in main units. `method`: PaymentIQ's."""
+    """One order as a gateway understands it, in main units. `session`: under which the house ordered it at PaymentIQ."""
 
     gateway: str
     reference: str
     player_id: str
     amount: Decimal
     currency: str
+    session: str = ""
 
 
 @dataclass(slots=True)

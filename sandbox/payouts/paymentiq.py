@@ -12,6 +12,7 @@ from sandbox.provider.line import Message
 from sandbox.stack import Gateway
 from sandbox.wire import Answer
 
+ATTRIBUTE: Final = "withdrawal"
 STATES: Final = {
     None: ("PROCESSING", "PROCESSING_PROVIDER"),
     Word.PAID: ("SUCCESSFUL", "SUCCESS"),
@@ -26,9 +27,14 @@ def order_of(said: dict[str, Any], merchant_id: str, currency: str) -> Order:
     if said.get("merchantId") != merchant_id:
         raise ValueError("merchantId")
     session, attributes = said.get("sessionId"), said.get("attributes")
-    if not isinstance(session, str) or not isinstance(attributes, dict) or attributes.get("withdrawal_id") != session:
+    if not isinstance(session, str) or not isinstance(attributes, dict) or attributes.get(ATTRIBUTE) != session:
         raise ValueError("sessionId")
-    return Order("paymentiq", session, str(said["userId"]), Decimal(str(said["amount"])), currency)
+    return Order("paymentiq", reference_of(session), str(said["userId"]), Decimal(str(said["amount"])), currency, session)
+
+
+def reference_of(session: str) -> str:
+    """Give the withdrawal that a session is of: what comes before its ticket."""
+    return session.partition(".")[0]
 
 
 def shown(payout: Payout) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def shown(payout: Payout) -> dict[str, Any]:
         "success": state != "FAILED",
         "txId": payout.name,
         "txRefId": f"1000A{payout.name}",
-        "attributes": {"withdrawal_id": payout.order.reference},
+        "attributes": {ATTRIBUTE: payout.order.session},
         "messages": [],
     }
     return told | ({"merchantTxId": payout.order.reference} if payout.authorised else {})
@@ -48,7 +54,7 @@ def shown(payout: Payout) -> dict[str, Any]:
 
 def who(gateway: Gateway, payout: Payout) -> Message:
     """Ask whose session it is."""
-    return call(gateway, "verifyuser", {"sessionId": payout.order.reference, "userId": payout.order.player_id})
+    return call(gateway, "verifyuser", {"sessionId": payout.order.session, "userId": payout.order.player_id})
 
 
 def may(gateway: Gateway, payout: Payout) -> Message:
@@ -91,12 +97,12 @@ def _common(payout: Payout, amount: str, transaction_id: str) -> dict[str, Any]:
     order = payout.order
     return {
         "userId": order.player_id,
-        "sessionId": order.reference,
+        "sessionId": order.session,
         "txId": transaction_id,
         "txAmount": amount,
         "txAmountCy": order.currency,
         "txTypeId": "104",
         "txName": "CreditcardWithdrawal",
         "provider": "Sandbox",
-        "attributes": {"withdrawal_id": order.reference},
+        "attributes": {ATTRIBUTE: order.session},
     }

@@ -91,7 +91,7 @@ class Counter:
 
     def found_transactions(self, user_id: str, tx_id: str, session: str) -> dict[str, Any]:
         """Give the transactions of a session, or one of them. Raises what the bank raises."""
-        found = self.bank.ask("paymentiq", session)
+        found = [one for one in self.bank.ask("paymentiq", paymentiq.reference_of(session)) if one.order.session == session]
         if tx_id:
             one = [each for each in found if each.name == tx_id]
             return paymentiq.shown(one[0]) if one else {"success": False, "errors": [{"msg": "no such transaction"}]}

@@ -1,6 +1,7 @@
 """One sandbox for all end-to-end tests: the one that COUNTROOM_STACK names, or one of their own on a free port."""
 
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,15 @@ def pytest_runtest_setup() -> None:
     enable_socket()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    """Hold the fixture to its scope: a server that outlives these tests would fail the unit test under which it is called."""
+    yield
+    if nextitem is None or HERE not in nextitem.path.parents:
+        left = [thread.name for thread in threading.enumerate() if "serve_forever" in thread.name]
+        assert not left, f"still running after the last end-to-end test: {left}"
+
+
 @dataclass(frozen=True, slots=True)
 class Sandbox:
     """A running sandbox and its folder."""
@@ -36,8 +46,9 @@ class Sandbox:
     stack_path: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Lives as long as the tests of this folder: after them, tests come that forbid its servers' threads their sockets."""
     enable_socket()
     named = os.environ.get("COUNTROOM_STACK")
     if named:
@@ -48,7 +59,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield Sandbox(stack, settings.stack_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(sandbox: Sandbox) -> Stack:
     return sandbox.stack
 

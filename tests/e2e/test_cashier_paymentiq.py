@@ -214,7 +214,7 @@ def withdraw(payment: Payment, amount: str) -> dict[str, Any]:
 def test_a_payout_that_the_house_has_not_ordered_is_never_authorised(stack: Stack) -> None:
     player = world.seat(stack, "10.00")
     payment = Payment("", SPEAKER.new_payment_id(), Decimal("4.00"), "EUR", player.player_id)
-    for attributes in ({}, {"withdrawal_id": "wdr_" + "a" * 20}):
+    for attributes in ({}, {"withdrawal": "wdr_" + "a" * 20}):
         said = withdraw(payment, "4.00") | {"attributes": attributes}
         first = ask(stack, "authorize", said)
         refusal(first, 200, "UNKNOWN_TRANSACTION")

@@ -1,10 +1,16 @@
 """What every unit test gets: no network, no real credentials, a clock that stands still."""
 
+import pickle
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from moto import mock_aws
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from pytest_socket import disable_socket
 
 from runtime import aws as runtime_aws
@@ -37,6 +43,14 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAGE", "test")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def descriptions() -> Iterator[None]:
+    """botocore reads its descriptions of the services once in a process, not for every session: most of what a client costs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(create_loader))
+        yield
+
+
 @pytest.fixture
 def clock() -> FixedClock:
     """Epoch milliseconds, at `tests.unit.clock.START_MS` until the test moves it."""
@@ -56,13 +70,26 @@ def aws(aws_environment: None) -> Iterator[None]:  # noqa: ARG001 - the environm
 def dynamodb(aws: None) -> Any:  # noqa: ARG001 - the account must be there first
     """A low-level DynamoDB client with empty tables: ledger, players, cashier, sessions, withdrawals."""
     client = runtime_aws.client("dynamodb")
+    tables = get_backend("dynamodb")[ACCOUNT_ID][REGION].tables
+    if not _EMPTY:
+        _create_tables(client)
+        _EMPTY.append(pickle.dumps(tables))
+    else:
+        tables.update(pickle.loads(_EMPTY[0]))  # noqa: S301 - what this process has written
+    return client
+
+
+_EMPTY: list[bytes] = []
+"""The empty tables as moto keeps them: made once in a process, for their five requests cost more than most tests."""
+
+
+def _create_tables(client: Any) -> None:
     _create_table(client, LEDGER_TABLE, ["pk"], index=("history", "p", "n", "N"))
     _create_table(client, PLAYERS_TABLE, ["pk", "sk"])
     _create_table(client, CASHIER_TABLE, ["pk", "sk"], index=("by_player", "player_id", "created_at", "S"))
     _create_table(client, SESSIONS_TABLE, ["pk"])
     by_player, still_open = ("by_player", "player_id", "created_at", "S"), ("open", "open_status", "changed_at", "S")
     _create_table(client, WITHDRAWALS_TABLE, ["pk", "sk"], index=by_player, second=still_open)
-    return client
 
 
 Index = tuple[str, str, str, str]

@@ -8,9 +8,10 @@ What PaymentIQ says it has moved is booked, always. A payment that belongs to no
 is booked by itself, into debt if it must be, and people are told (`paymentiq_payouts`).
 """
 
+import hmac
 from typing import Final, Protocol
 
-from countroom.cashier.gateways.paymentiq import GATEWAY, Answer, Authorize, Cancel, ErrorCode, Transfer, VerifyUser
+from countroom.cashier.gateways.paymentiq import GATEWAY, Answer, Authorize, Cancel, ErrorCode, Transfer, VerifyUser, read_session
 from countroom.cashier.paymentiq_payouts import Payouts
 from countroom.cashier.withdrawals.apply import LedgerRefused, NoSuchWithdrawal, NotAllowed
 from countroom.cashier.withdrawals.life import Happening, Said
@@ -54,14 +55,15 @@ class OrderedPayouts:
 
     def is_session(self, call: VerifyUser) -> bool:
         """Say whether a session is a withdrawal of this player that has been sent to PaymentIQ and has not ended."""
-        found = self._own(call.session_id, call.user_id)
-        return found is not None and found.status in WITH_GATEWAY
+        withdrawal_id, ticket = read_session(call.session_id)
+        found = self._own(withdrawal_id, call.user_id)
+        return found is not None and found.status in WITH_GATEWAY and _bears(found, ticket)
 
     def authorize(self, call: Authorize) -> Answer:
         """Give the authorisation of a withdrawal, to one transaction."""
         told: dict[str, str | None] = {"userId": call.user_id, "txId": call.tx_id}
         found = self._own(call.withdrawal_id, call.user_id)
-        if found is None or not (found.status in WITH_GATEWAY or found.payout_id):
+        if found is None or not _bears(found, call.ticket) or not (found.status in WITH_GATEWAY or found.payout_id):
             return Answer(told, ErrorCode.UNKNOWN_TRANSACTION)
         if call.currency != found.currency:
             return Answer(told, ErrorCode.WRONG_CURRENCY)
@@ -131,6 +133,11 @@ class OrderedPayouts:
         except NoSuchWithdrawal:
             return None
         return found if found.player_id == player_id and found.gateway == GATEWAY else None
+
+
+def _bears(withdrawal: Withdrawal, ticket: str) -> bool:
+    """Say whether an order is the house's own: its player, who knows the withdrawal's id, can make one without the ticket."""
+    return hmac.compare_digest(withdrawal.ticket.encode(), ticket.encode())
 
 
 def _of(call: Transfer) -> dict[str, str | None]:

@@ -21,7 +21,7 @@ from countroom.ledger.book import Book, Pacing, Posted
 from countroom.ledger.movements import Adjustment, OpenWallet, Reference
 from countroom.ledger.store import LedgerStore
 from countroom.ledger.wallet import Wallet
-from tests.unit.cashier.payouts.support import WITHDRAWAL_ID, nobody_waits, submitted, withdrawal
+from tests.unit.cashier.payouts.support import SESSION, WITHDRAWAL_ID, nobody_waits, submitted, withdrawal
 from tests.unit.cashier.support import DEPOSIT_ID, OTHER_PLAYER, PLAYER, keep, nanos
 from tests.unit.clock import START_MS
 from tests.unit.conftest import CASHIER_TABLE, LEDGER_TABLE, WITHDRAWALS_TABLE
@@ -133,7 +133,7 @@ def call(amount: str = "10.00", tx: object = "1001", **fields: Any) -> dict[str,
 
 def out(amount: str = "-20.00", tx: object = "2001", **fields: Any) -> dict[str, Any]:
     """A call about the withdrawal that the house has ordered."""
-    return call(amount, tx, **{"attributes": {"withdrawal_id": WITHDRAWAL_ID}, "txName": "BankWithdrawal", **fields})
+    return call(amount, tx, **{"attributes": {"withdrawal": SESSION}, "txName": "BankWithdrawal", **fields})
 
 
 def stray(amount: str = "-20.00", tx: object = "2001", **fields: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from countroom.cashier.withdrawals.withdrawal import Attention, WithdrawalStatus
 from countroom.ledger.book import OutcomeUnknown, Posted
 from countroom.ledger.movements import Reference, SetStatus, Status
 from tests.unit.cashier.paymentiq_world import House, cancel, money, out, verify
-from tests.unit.cashier.payouts.support import OTHER_ID, WITHDRAWAL_ID
+from tests.unit.cashier.payouts.support import OTHER_ID, SESSION, TICKET, WITHDRAWAL_ID
 from tests.unit.cashier.support import OTHER_PLAYER, PLAYER, BreakingClient, InterruptedClient, Killed, lost
 from tests.unit.clock import FixedClock
 
@@ -40,17 +40,27 @@ def stands(house: House) -> tuple[WithdrawalStatus, Attention | None]:
 
 
 def test_a_withdrawal_that_was_sent_is_a_session_of_its_player_until_it_ends(house: House) -> None:
-    assert house.says("verifyuser", verify(WITHDRAWAL_ID))["balanceCy"] == "EUR"
-    refused(house.says("verifyuser", verify(WITHDRAWAL_ID, OTHER_PLAYER)), ErrorCode.UNKNOWN_SESSION)
-    refused(house.says("verifyuser", verify(OTHER_ID)), ErrorCode.UNKNOWN_SESSION)
+    assert house.says("verifyuser", verify(SESSION))["balanceCy"] == "EUR"
+    refused(house.says("verifyuser", verify(SESSION, OTHER_PLAYER)), ErrorCode.UNKNOWN_SESSION)
+    for other in (f"{OTHER_ID}.{TICKET}", WITHDRAWAL_ID, f"{WITHDRAWAL_ID}.", f"{WITHDRAWAL_ID}.{'u' * 20}", f"{SESSION}t"):
+        refused(house.says("verifyuser", verify(other)), ErrorCode.UNKNOWN_SESSION)
     house.says("transfer", out())
-    refused(house.says("verifyuser", verify(WITHDRAWAL_ID)), ErrorCode.UNKNOWN_SESSION)
+    refused(house.says("verifyuser", verify(SESSION)), ErrorCode.UNKNOWN_SESSION)
+
+
+def test_what_its_player_has_ordered_there_himself_is_not_authorised_and_the_houses_order_still_is(house: House) -> None:
+    """The player knows the id and can reach the gateway's page, but not the ticket: nothing goes to a card of his choice."""
+    own = out(tx="666", attributes={"withdrawal": WITHDRAWAL_ID})
+    refused(house.says("authorize", own), ErrorCode.UNKNOWN_TRANSACTION)
+    assert stands(house) == (_S.SUBMITTING, None)
+    assert house.says("authorize", out())["success"]
+    refused(house.says("authorize", own), ErrorCode.UNKNOWN_TRANSACTION)
 
 
 def test_before_it_is_sent_it_is_neither_a_session_nor_authorised(dynamodb: Any, clock: FixedClock) -> None:
     house = House(dynamodb, clock)
     house.withdraw(sent=False)
-    refused(house.says("verifyuser", verify(WITHDRAWAL_ID)), ErrorCode.UNKNOWN_SESSION)
+    refused(house.says("verifyuser", verify(SESSION)), ErrorCode.UNKNOWN_SESSION)
     refused(house.says("authorize", out()), ErrorCode.UNKNOWN_TRANSACTION)
     assert stands(house) == (_S.APPROVED, None)
 
@@ -58,7 +68,7 @@ def test_before_it_is_sent_it_is_neither_a_session_nor_authorised(dynamodb: Any,
 @pytest.mark.parametrize(("status", "known"), [(Status.EXCLUDED, True), (Status.BLOCKED, False)])
 def test_who_is_excluded_from_play_still_gets_the_own_money(house: House, status: Status, known: bool) -> None:
     assert isinstance(house.book.post(SetStatus(Reference("house:test", "status"), PLAYER, status)), Posted)
-    assert house.says("verifyuser", verify(WITHDRAWAL_ID))["success"] is known
+    assert house.says("verifyuser", verify(SESSION))["success"] is known
 
 
 def test_it_is_authorised_once_then_paid_once_however_often_it_is_told(house: House) -> None:
@@ -115,8 +125,13 @@ def test_a_second_payment_of_a_withdrawal_is_booked_too_and_people_are_told(hous
         ({"txAmount": "-19.99"}, ErrorCode.AMOUNT_OUT_OF_RANGE),
         ({"txAmountCy": "USD"}, ErrorCode.WRONG_CURRENCY),
         ({"userId": OTHER_PLAYER}, ErrorCode.UNKNOWN_TRANSACTION),
-        ({"attributes": {"withdrawal_id": OTHER_ID}}, ErrorCode.UNKNOWN_TRANSACTION),
-        ({"attributes": {"withdrawal_id": "wdr_x"}}, ErrorCode.UNKNOWN_TRANSACTION),
+        ({"attributes": {"withdrawal": f"{OTHER_ID}.{TICKET}"}}, ErrorCode.UNKNOWN_TRANSACTION),
+        ({"attributes": {"withdrawal": WITHDRAWAL_ID}}, ErrorCode.UNKNOWN_TRANSACTION),
+        ({"attributes": {"withdrawal": f"{WITHDRAWAL_ID}."}}, ErrorCode.UNKNOWN_TRANSACTION),
+        ({"attributes": {"withdrawal": f"{WITHDRAWAL_ID}.{'u' * 20}"}}, ErrorCode.UNKNOWN_TRANSACTION),
+        ({"attributes": {"withdrawal": f"{SESSION}x"}}, ErrorCode.UNKNOWN_TRANSACTION),
+        ({"attributes": {"withdrawal": f"{WITHDRAWAL_ID}.\u00fc"}}, ErrorCode.UNKNOWN_TRANSACTION),
+        ({"attributes": {"withdrawal": f"wdr_x.{TICKET}"}}, ErrorCode.UNKNOWN_TRANSACTION),
     ],
 )
 def test_only_what_was_ordered_is_authorised(house: House, fields: dict[str, Any], code: ErrorCode) -> None:

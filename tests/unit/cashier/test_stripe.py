@@ -406,7 +406,7 @@ def test_a_body_that_is_not_exactly_an_event_is_malformed(body: bytes) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda x: st.lists(x) | st.dictionaries(st.text(max_size=8), x),
 )
 NAMES = ["id", "amount", "amount_received", "currency", "metadata", "payment_intent", "balance_transactions"]

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from signal import ITIMER_REAL, getitimer, setitimer
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from countroom.clock import system_clock
 from countroom.games.catalogue import Game
 from countroom.games.catalogue_store import CatalogueStore, Change, Head
+from countroom.games.providers import registry
 from countroom.games.snapshot import Shelf
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Deposit, OpenWallet, Reference, StartSession
@@ -22,6 +25,8 @@ from tests.unit.conftest import LEDGER_TABLE
 from tests.unit.games.world import HUB88_GAMES, UNIT, games_of
 
 CATALOGUE_TABLE = "catalogue"
+PATIENCE_S = 600.0
+"""How long every provider waits here, and a question about health takes: no test may turn on how fast the machine is."""
 
 timed = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 """For tests in which the timer rings: a ring inside a garbage collection is dropped by Python, and the next one is heard."""
@@ -50,6 +55,8 @@ def furnished(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, provider: str, sec
     """Give pl_anna a wallet with 100.00 in the ledger's table, and the function its environment, secret and catalogue."""
     stored = runtime_aws.client("secretsmanager").create_secret(Name=secret_name(provider), SecretString=json.dumps(secret))
     _publish(dynamodb, [*HUB88_GAMES, *(game for name in ("swipe", "action_batch", "fourth") for game in games_of(name))])
+    monkeypatch.setattr(type(registry.dialect(provider)), "patience_s", lambda *_: PATIENCE_S)
+    monkeypatch.setattr(provider_callback, "HEALTH_S", PATIENCE_S)
     monkeypatch.setenv("PROVIDER", provider)
     monkeypatch.setenv("PROVIDER_SECRET", stored["ARN"])
     monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
@@ -74,6 +81,19 @@ def _publish(dynamodb: Any, games: list[Game]) -> None:
     for provider in sorted({game.provider for game in games}):
         shelf = Shelf({game.id: game for game in games if game.provider == provider})
         head = store.publish(head, provider, shelf, Change("import", "test", "test", {}), system_clock)
+
+
+def hang() -> None:
+    """Hang as a socket does until the function's own timer rings: only its last stretch is really waited for.
+
+    Whatever is wrong with the timer fails the test past every handler of exceptions.
+    """
+    left_s, again_s = getitimer(ITIMER_REAL)
+    if not PATIENCE_S / 2 < left_s <= PATIENCE_S or not 0 < again_s <= 1:
+        pytest.fail("the timer is not set to the provider's patience, and to ring again")
+    setitimer(ITIMER_REAL, 0.05, again_s)
+    threading.Event().wait(60)
+    pytest.fail("nothing interrupted the call")
 
 
 def launched(book: Book, provider: str) -> str:

@@ -24,7 +24,7 @@ from sandbox.payouts.lives import LIVES, Intake, Turn, Word
 from sandbox.provider.line import Message
 from sandbox.stack import Gateway
 from sandbox.wire import Answer
-from tests.unit.cashier.payouts.support import WITHDRAWAL_ID, withdrawal
+from tests.unit.cashier.payouts.support import SESSION, WITHDRAWAL_ID, withdrawal
 from tests.unit.clock import START_MS
 
 ACCOUNT = adyen_payouts.Account("key", server.BALANCE_ACCOUNT)
@@ -113,11 +113,11 @@ def test_paymentiqs_side_and_the_houses_speak_the_same_words(counter: server.Cou
     assert isinstance(transfer, house_paymentiq.Transfer)
     assert (authorize.withdrawal_id, authorize.amount, authorize.tx_id) == (WITHDRAWAL_ID, -one.amount, taken.payout_id)
     assert (transfer.withdrawal_id, transfer.amount, transfer.tx_id) == (WITHDRAWAL_ID, -one.amount, taken.payout_id)
-    found = counter.found_transactions(one.player_id, "", WITHDRAWAL_ID)
+    found = counter.found_transactions(one.player_id, "", SESSION)
     patient = replace(one, asks=paymentiq_payouts.ASKS_BEFORE_BELIEVED)
     assert paymentiq_payouts.PAYOUTS.status(patient, Told(200, found)) == Said(HouseWord.PAID, taken.payout_id)
     named = replace(patient, payout_id=taken.payout_id)
-    single = counter.found_transactions(one.player_id, taken.payout_id, WITHDRAWAL_ID)
+    single = counter.found_transactions(one.player_id, taken.payout_id, SESSION)
     assert paymentiq_payouts.PAYOUTS.status(named, Told(200, single)) == Said(HouseWord.PAID, taken.payout_id)
 
 
@@ -140,7 +140,7 @@ def test_a_refusal_is_read_as_one(counter: server.Counter, gateway: str) -> None
     else:
         said = json.loads(paymentiq_payouts.PAYOUTS.order(one, MERCHANT).body or b"")
         answer = paymentiq_payouts.PAYOUTS.ordered(one, Told(200, counter.process(said)))
-        asked = paymentiq_payouts.PAYOUTS.status(one, Told(200, counter.found_transactions(one.player_id, "", WITHDRAWAL_ID)))
+        asked = paymentiq_payouts.PAYOUTS.status(one, Told(200, counter.found_transactions(one.player_id, "", SESSION)))
     assert isinstance(answer, Declined)
     assert isinstance(asked, Said)
     assert asked.word is HouseWord.FAILED

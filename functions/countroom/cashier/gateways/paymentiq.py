@@ -4,7 +4,7 @@ It calls while the player waits, one call after another, and each is answered by
 `/transfer` and `/cancel`, in JSON. Amounts are decimal texts in the currency's places by ISO 4217; a negative one is a withdrawal.
 
     verifyuser {sessionId, userId}
-    authorize  {userId, txId, txAmount, txAmountCy, attributes?: {deposit_id | withdrawal_id}} → {…, merchantTxId, authCode}
+    authorize  {userId, txId, txAmount, txAmountCy, attributes?: {deposit_id | withdrawal}} → {…, merchantTxId, authCode}
     transfer   {userId, txId, txAmount, txAmountCy, authCode?, originTxId?, txName?} → {success, userId, txId, merchantTxId}
     cancel     {userId, txId?, authCode}                                             → {success, userId}
 
@@ -16,8 +16,9 @@ Decided here, where the protocol leaves it to the operator:
   one of them is being changed.
 - A player opens a deposit first, in the house. Its id is the session that the player's browser hands to PaymentIQ's cashier: nobody
   can guess it, and it is worth nothing for another player. In `attributes.deposit_id` it comes back with the money.
-- A withdrawal is ordered by the house (`payouts.paymentiq`), under its own id as the session. In `attributes.withdrawal_id` it
-  comes back with each call, and it is the authCode that its authorisation gets.
+- A withdrawal is ordered by the house (`payouts.paymentiq`). Its session is its id and a ticket, which the player never sees: the
+  browser speaks to PaymentIQ too, and could else order the same withdrawal to another card before the house does. The session comes
+  back in `attributes.withdrawal`, and only with its ticket is a transaction authorised; the authCode is the id.
 - A transfer with an `originTxId` takes back (negative) what that transaction brought: a chargeback when its `txName` says so, else
   a refund; each such transfer is a case of its own. A positive one gives back what a withdrawal, or a chargeback, had taken.
 """
@@ -25,7 +26,7 @@ Decided here, where the protocol leaves it to the operator:
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -40,6 +41,10 @@ from countroom.ledger.movements import is_player_id
 GATEWAY: Final = "paymentiq"
 SECRET_HEADER: Final = "x-paymentiq-secret"  # noqa: S105 - a header's name
 
+WITHDRAWAL_ATTRIBUTE: Final = "withdrawal"
+"""The attribute of an order in which its session comes back."""
+
+_TICKET: Final = "."
 _TX_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 _AUTH_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _CHARGEBACK: Final = "chargeback"
@@ -92,7 +97,7 @@ class VerifyUser:
     """Say who the player of a session is."""
 
     user_id: str
-    session_id: str
+    session_id: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ class Authorize:
     currency: str
     deposit_id: str
     withdrawal_id: str = ""
+    ticket: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,17 @@ class Answer:
         return json.dumps({"success": self.error is None, **self.fields, **told}, separators=(",", ":"))
 
 
+def session_of(withdrawal_id: str, ticket: str) -> str:
+    """Name the session of a withdrawal's order: `<id>.<ticket>`."""
+    return f"{withdrawal_id}{_TICKET}{ticket}"
+
+
+def read_session(text: str) -> tuple[str, str]:
+    """Read a withdrawal's id and the ticket out of its order's session; two empty texts for anything else."""
+    withdrawal_id, _, ticket = text.partition(_TICKET)
+    return (withdrawal_id, ticket) if is_withdrawal_id(withdrawal_id) and ticket.isascii() else ("", "")
+
+
 def parse(action: str, body: bytes) -> Call:
     """Understand a call. Raises MalformedEvent, also for an action that there is not, and nothing else, whatever was sent."""
     read = _READERS.get(action)
@@ -170,7 +187,8 @@ def _verify_user(fields: Mapping[str, object]) -> VerifyUser:
 
 def _authorize(fields: Mapping[str, object]) -> Authorize:
     currency, amount = _amount(fields)
-    return Authorize(_user_id(fields), _tx_id(fields, "txId"), amount, currency, _deposit_id(fields), _withdrawal_id(fields))
+    withdrawal_id, ticket = _withdrawal(fields)
+    return Authorize(_user_id(fields), _tx_id(fields, "txId"), amount, currency, _deposit_id(fields), withdrawal_id, ticket)
 
 
 def _transfer(fields: Mapping[str, object]) -> Transfer:
@@ -186,7 +204,7 @@ def _transfer(fields: Mapping[str, object]) -> Transfer:
         deposit_id=_deposit_id(fields),
         origin_tx_id=_tx_id(fields, "originTxId") if fields.get("originTxId") else "",
         is_chargeback=isinstance(name, str) and _CHARGEBACK in name[:_TEXT_MAX].lower(),
-        withdrawal_id=auth_code if is_withdrawal_id(auth_code) else _withdrawal_id(fields),
+        withdrawal_id=auth_code if is_withdrawal_id(auth_code) else _withdrawal(fields)[0],
     )
 
 
@@ -230,10 +248,10 @@ def _deposit_id(fields: Mapping[str, object]) -> str:
     return found if isinstance(found, str) and is_deposit_id(found) else ""
 
 
-def _withdrawal_id(fields: Mapping[str, object]) -> str:
+def _withdrawal(fields: Mapping[str, object]) -> tuple[str, str]:
     attributes = fields.get("attributes")
-    found = attributes.get("withdrawal_id") if isinstance(attributes, dict) else None
-    return found if isinstance(found, str) and is_withdrawal_id(found) else ""
+    found = attributes.get(WITHDRAWAL_ATTRIBUTE) if isinstance(attributes, dict) else None
+    return read_session(found) if isinstance(found, str) and len(found) <= _TEXT_MAX else ("", "")
 
 
 def _amount(fields: Mapping[str, object]) -> tuple[str, int]:

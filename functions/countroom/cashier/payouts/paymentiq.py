@@ -4,8 +4,8 @@
     GET  /api/user/transaction/{merchantId}/{userId}/{txId}/status    → {"txState", "statusCode", "merchantTxId", "success"}
     GET  /api/user/transaction/{merchantId}/{userId}?method=Withdrawal → {"transactions": [...], "success"}
 
-The session that the calls name is the withdrawal's id. PaymentIQ shows it back (`verifyuser`), and the attributes that an order
-brings come back with `authorize` and `transfer` (`cashier.paymentiq_desk`).
+The session that the calls name is the withdrawal's id and its ticket, a secret of house and gateway. PaymentIQ shows it back
+(`verifyuser`), and the attributes that an order brings come back with `authorize` and `transfer` (`cashier.paymentiq_desk`).
 
 It publishes no key under which an order is repeated. What keeps a withdrawal from being paid twice is that PaymentIQ moves nothing
 without an authorisation: this house gives one for each withdrawal, to the first transaction that asks, and to no other. So an order
@@ -13,8 +13,8 @@ may be sent again once nothing is found of it.
 
 An end is a `txState` that is final with a `statusCode` that says the same ("Transaction States And Status Codes"): INCONSISTENT is
 by its definition none, and neither are failures of which PaymentIQ's own words leave open what the provider did. Of the entries of
-the list its page says little: taken for this withdrawal's is one that bears its id as `merchantTxId` or in its attributes, and
-where a vendor's paper says otherwise it decides.
+the list its page says little: taken for this withdrawal's is one that bears its id as `merchantTxId`, which the house gives, or its
+session in the attributes, and where a vendor's paper says otherwise it decides.
 """
 
 import json
@@ -27,11 +27,10 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from countroom import money
+from countroom.cashier.gateways.paymentiq import WITHDRAWAL_ATTRIBUTE, session_of
 from countroom.cashier.payouts.dialect import Ask, BadCredentials, NotPayable, Told, required_text
 from countroom.cashier.payouts.port import Declined, NotFound, Ordered, Pending, Said, Status, Taken, Unclear
 from countroom.cashier.withdrawals.withdrawal import Withdrawal, Word
-
-ATTRIBUTE: Final = "withdrawal_id"
 
 _METHOD: Final = re.compile(r"[a-z][a-z0-9]{1,31}", re.ASCII)
 _MERCHANT: Final = re.compile(r"[0-9]{1,16}", re.ASCII)
@@ -95,11 +94,11 @@ class PaymentIqPayouts:
         if money.parse_amount(amount, currency) != withdrawal.amount:
             raise NotPayable("finer than the currency's smallest unit")
         body = {
-            "sessionId": withdrawal.withdrawal_id,
+            "sessionId": _session(withdrawal),
             "userId": withdrawal.player_id,
             "merchantId": credentials.merchant_id,
             "amount": amount,
-            "attributes": {ATTRIBUTE: withdrawal.withdrawal_id, "instrument": withdrawal.instrument},
+            "attributes": {WITHDRAWAL_ATTRIBUTE: _session(withdrawal), "instrument": withdrawal.instrument},
         }
         path = f"/api/{credentials.method}/withdrawal/process"
         headers = {"Content-Type": "application/json"}
@@ -118,7 +117,7 @@ class PaymentIqPayouts:
         """Ask for the transaction that was authorised; before there is one, for all withdrawals of the player."""
         path, query = (
             f"/api/user/transaction/{credentials.merchant_id}/{withdrawal.player_id}",
-            {"sessionId": withdrawal.withdrawal_id},
+            {"sessionId": _session(withdrawal)},
         )
         if withdrawal.payout_id:
             path += f"/{withdrawal.payout_id}/status"
@@ -215,5 +214,9 @@ def _objects(listed: object) -> list[dict[str, Any]] | None:
 
 def _is_of(entry: Mapping[str, Any], withdrawal: Withdrawal) -> bool:
     attributes = entry.get("attributes")
-    named = attributes.get(ATTRIBUTE) if isinstance(attributes, dict) else None
-    return withdrawal.withdrawal_id in {value for value in (entry.get("merchantTxId"), named) if isinstance(value, str)}
+    named = attributes.get(WITHDRAWAL_ATTRIBUTE) if isinstance(attributes, dict) else None
+    return entry.get("merchantTxId") == withdrawal.withdrawal_id or named == _session(withdrawal)
+
+
+def _session(withdrawal: Withdrawal) -> str:
+    return session_of(withdrawal.withdrawal_id, withdrawal.ticket)

@@ -67,8 +67,12 @@ class Rooms:
 
 def new_withdrawal_id() -> str:
     """Make a withdrawal id that nobody can guess and that no other withdrawal has."""
-    text = base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode().lower()
-    return ID_PREFIX + text[:ID_LENGTH]
+    return ID_PREFIX + new_ticket()
+
+
+def new_ticket() -> str:
+    """Make the secret of an order: 100 bits in lower-case base32."""
+    return base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode().lower()[:ID_LENGTH]
 
 
 class WithdrawalDesk:
@@ -154,7 +158,8 @@ class WithdrawalDesk:
         if request.amount > wallet.cash:
             return Declined(DeclineReason.INSUFFICIENT_FUNDS)
         named = (self._new_id(), player_id, deposit.gateway, deposit.deposit_id)
-        return self._write(life.request(named, request.currency.code, request.amount, self._clock()), tally, wallet, claim)
+        step = life.request(named, request.currency.code, request.amount, self._clock(), new_ticket())
+        return self._write(step, tally, wallet, claim)
 
     def _of_player(self, wallet: Wallet | None, request: Request) -> Declined | None:
         """Say what the house has against money leaving this player's wallet at all."""

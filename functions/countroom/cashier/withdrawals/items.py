@@ -81,6 +81,7 @@ def withdrawal_item(withdrawal: Withdrawal) -> Item:
         "instrument": {"S": withdrawal.instrument},
         "currency": {"S": withdrawal.currency},
         "amount": {"N": str(withdrawal.amount)},
+        **({"ticket": {"S": withdrawal.ticket}} if withdrawal.ticket else {}),
         **changing(withdrawal),
     }
 
@@ -142,6 +143,7 @@ def withdrawal_of(item: Item) -> Withdrawal:
         paid=_number(item, "paid"),
         attention=Attention(item["attention"]["S"]) if "attention" in item else None,
         version=int(item["version"]["N"]),
+        ticket=item["ticket"]["S"] if "ticket" in item else "",
     )
 
 

@@ -182,11 +182,11 @@ Decided: TypeAlias = Step | Refused | None
 """None: it stands as it should already, nothing is left to do."""
 
 
-def request(withdrawal: tuple[str, str, str, str], currency: str, amount: int, at_ms: int) -> Step:
-    """Make a new withdrawal of (id, player, gateway, instrument); its first step holds the money."""
+def request(withdrawal: tuple[str, str, str, str], currency: str, amount: int, at_ms: int, ticket: str = "") -> Step:
+    """Make a new withdrawal of (id, player, gateway, instrument); its first step holds the money. `ticket`: see `Withdrawal`."""
     withdrawal_id, player_id, gateway, instrument = withdrawal
     first = Change(at_ms, _S.REQUESTED, "player.request", Actor.PLAYER, record_id(withdrawal_id, Booking.HOLD))
-    made = Withdrawal(withdrawal_id, player_id, gateway, instrument, currency, amount, _S.REQUESTED, (first,))
+    made = Withdrawal(withdrawal_id, player_id, gateway, instrument, currency, amount, _S.REQUESTED, (first,), ticket=ticket)
     return Step(made, Booking.HOLD, amount)
 
 

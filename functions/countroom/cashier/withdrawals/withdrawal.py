@@ -1,7 +1,7 @@
 """What a withdrawal is and which states may follow which. What happens to one is in `life`. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -126,6 +126,7 @@ class Withdrawal:
     `tries`: how often the payout was sent, always under one key, the withdrawal's id. `asks`: how often its status was asked for
     without an end. `payout_id`: the gateway's name of it. `words`: all that the gateway has said. `paid`: what it has paid (nanos),
     0 until it has. `attention`: why people must look, None when they need not. `version` counts all writes.
+    `ticket`: a secret of the order, for a gateway that the player's browser can call too; only house and gateway ever see it.
     """
 
     withdrawal_id: str
@@ -146,6 +147,7 @@ class Withdrawal:
     paid: int = 0
     attention: Attention | None = None
     version: int = 1
+    ticket: str = field(default="", repr=False)
 
     @property
     def created_at_ms(self) -> int:

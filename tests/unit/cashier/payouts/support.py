@@ -17,6 +17,8 @@ from tests.unit.conftest import WITHDRAWALS_TABLE
 
 WITHDRAWAL_ID = "wdr_" + "w" * 20
 OTHER_ID = "wdr_" + "x" * 20
+TICKET = "t" * 20
+SESSION = f"{WITHDRAWAL_ID}.{TICKET}"
 
 
 def withdrawal(
@@ -29,7 +31,7 @@ def withdrawal(
     player: str = PLAYER,
 ) -> Withdrawal:
     """One that is being submitted; with `tx`, one that the gateway has taken under that name."""
-    step = request((name, player, gateway, DEPOSIT_ID), currency, nanos(amount, currency), START_MS)
+    step = request((name, player, gateway, DEPOSIT_ID), currency, nanos(amount, currency), START_MS, TICKET)
     happenings: list[Happening] = [Screened(Clearance.APPROVE), Submit(), *([Said(Word.TAKEN, payout_id=tx)] if tx else [])]
     made = step.withdrawal
     for happening in happenings:
@@ -46,7 +48,8 @@ def nobody_waits(_withdrawal: Withdrawal, _token: str) -> None:
 def submitted(client: Any, book: Book, clock: Callable[[], int], made: Withdrawal, *, sent: bool = True) -> Withdrawals:
     """Write a withdrawal with its hold, as it was asked for, then cleared and, with `sent`, about to be sent."""
     store = WithdrawalStore(client, WITHDRAWALS_TABLE)
-    step = request((made.withdrawal_id, made.player_id, made.gateway, made.instrument), made.currency, made.amount, clock())
+    named = (made.withdrawal_id, made.player_id, made.gateway, made.instrument)
+    step = request(named, made.currency, made.amount, clock(), made.ticket)
     tally = with_request(store.tally(made.player_id), step.withdrawal, clock())
     parts = store.opening(step.withdrawal, tally, Claim(made.player_id, made.withdrawal_id, b"print"), Answer(202, ""))
     (hold,) = movements_of(step.withdrawal, step)

@@ -8,7 +8,7 @@ from countroom.cashier.payouts.dialect import BadCredentials, NotPayable, Told
 from countroom.cashier.payouts.paymentiq import ASKS_BEFORE_BELIEVED, PAYOUTS, Merchant
 from countroom.cashier.payouts.port import Declined, NotFound, Pending, Said, Status, Taken, Unclear
 from countroom.cashier.withdrawals.withdrawal import Word
-from tests.unit.cashier.payouts.support import OTHER_ID, WITHDRAWAL_ID, transaction, withdrawal
+from tests.unit.cashier.payouts.support import OTHER_ID, SESSION, WITHDRAWAL_ID, transaction, withdrawal
 from tests.unit.cashier.support import DEPOSIT_ID, PLAYER, nanos
 from tests.unit.clock import START_MS
 
@@ -25,11 +25,11 @@ def test_an_order_is_the_published_one_and_never_repeated_blindly() -> None:
     ask = PAYOUTS.order(ORDERED, MERCHANT)
     assert (ask.method, ask.path, ask.repeatable) == ("POST", "/api/creditcard/withdrawal/process", False)
     assert json.loads(ask.body or b"") == {
-        "sessionId": WITHDRAWAL_ID,
+        "sessionId": SESSION,
         "userId": PLAYER,
         "merchantId": "1000",
         "amount": "20.00",
-        "attributes": {"withdrawal_id": WITHDRAWAL_ID, "instrument": DEPOSIT_ID},
+        "attributes": {"withdrawal": SESSION, "instrument": DEPOSIT_ID},
     }
     assert json.loads(PAYOUTS.order(withdrawal("5000", "JPY"), MERCHANT).body or b"")["amount"] == "5000"
     with pytest.raises(NotPayable):
@@ -105,9 +105,9 @@ def test_only_200_is_an_answer(status: int) -> None:
 
 def test_the_question_is_for_the_transaction_that_was_authorised_or_for_all() -> None:
     one = PAYOUTS.question(TAKEN, MERCHANT, START_MS)
-    assert one.path == f"/api/user/transaction/1000/{PLAYER}/4711/status?sessionId={WITHDRAWAL_ID}"
+    assert one.path == f"/api/user/transaction/1000/{PLAYER}/4711/status?sessionId={SESSION}"
     everything = PAYOUTS.question(ORDERED, MERCHANT, START_MS)
-    assert everything.path == f"/api/user/transaction/1000/{PLAYER}?sessionId={WITHDRAWAL_ID}&method=Withdrawal"
+    assert everything.path == f"/api/user/transaction/1000/{PLAYER}?sessionId={SESSION}&method=Withdrawal"
     assert one.repeatable
     assert everything.repeatable
 
@@ -144,8 +144,10 @@ def test_a_status_about_another_withdrawal_says_nothing_of_this_one() -> None:
 
 def test_a_list_without_the_withdrawal_finds_nothing_and_what_is_no_list_says_nothing() -> None:
     assert PAYOUTS.status(ORDERED, listed()) == NotFound()
-    by_attribute = transaction(merchantTxId=None, attributes={"withdrawal_id": WITHDRAWAL_ID})
+    by_attribute = transaction(merchantTxId=None, attributes={"withdrawal": SESSION})
     assert PAYOUTS.status(ORDERED, listed(by_attribute)) == Pending("4711")
+    players_own = transaction(merchantTxId=None, attributes={"withdrawal": WITHDRAWAL_ID}, txState="FAILED", success=False)
+    assert PAYOUTS.status(ORDERED, listed(players_own)) == NotFound()
     assert PAYOUTS.status(ORDERED, listed(transaction(txId=None))) == Unclear("no_name")
     for told in (listed(success=False), listed(userId="pl_x"), listed(7), listed(transactions=None), listed(transactions={})):
         assert PAYOUTS.status(ORDERED, told) == Unclear("not_a_list")
