@@ -171,7 +171,7 @@ def test_an_interval_of_the_players_own_counts_at_once() -> None:
     shorter = decided(wallet, every(MINUTE))
     assert (shorter.record.note, shorter.wallet.play) == (str(MINUTE), wallet.play._replace(interval_ms=MINUTE))
     assert refused(shorter.wallet, a_bet(1)) is Reason.REALITY_CHECK_DUE
-    decided(decided(shorter.wallet, every(MINUTE + 1)).wallet, a_bet(1))
+    assert refused(decided(shorter.wallet, every(MINUTE + 1)).wallet, a_bet(1)) is Reason.REALITY_CHECK_DUE
     decided(decided(shorter.wallet, every(0)).wallet, a_bet(1))
     assert decided(RICH, every(HOUR)).wallet.play == PlayClock(interval_ms=HOUR)
 
