@@ -128,59 +128,45 @@ def test_guesses_from_one_address_are_limited_by_stage(synthesised: Callable[[st
     assert variables(identity)["LOGIN_GUESSES_PER_SOURCE"] == guesses
 
 
-def test_launch_addresses_come_from_whoever_starts_the_emulator(tmp_path: Path) -> None:
-    def told(stage: str) -> str:
-        folder = tmp_path / stage
-        build(str(folder), {"stage": stage, "launch-urls": '{"swipe": "http://127.0.0.1:1/swipe"}', **WITHOUT_BUNDLING})
-        (games,) = of_handler(read_templates(folder, stage), "games")
-        return str(variables(games)["LAUNCH_URLS"])
-
-    assert told("sandbox") == '{"swipe": "http://127.0.0.1:1/swipe"}'
-    assert told("prod") == "{}", "an argument of the command line must not send players elsewhere"
+def at(name: str) -> dict[str, str]:
+    return {name: f"http://127.0.0.1:1/{name.lower()}"}
 
 
-def test_payout_addresses_come_from_whoever_starts_the_emulator(tmp_path: Path) -> None:
-    def told(stage: str) -> str:
-        folder = tmp_path / stage
-        build(str(folder), {"stage": stage, "payout-urls": '{"adyen": "http://127.0.0.1:1/adyen"}', **WITHOUT_BUNDLING})
-        (step,) = of_handler(read_templates(folder, stage), "withdrawal_step")
-        return str(variables(step)["PAYOUT_URLS"])
-
-    assert told("sandbox") == '{"adyen": "http://127.0.0.1:1/adyen"}'
-    assert told("prod") == "{}", "an argument of the command line must not send money elsewhere"
-
-
-def test_payments_are_opened_where_the_stage_says_and_whoever_starts_the_emulator_says_it_there(tmp_path: Path) -> None:
-    def told(stage: str) -> Any:
-        folder = tmp_path / stage
-        build(str(folder), {"stage": stage, "payment-urls": '{"adyen": "http://127.0.0.1:1/adyen"}', **WITHOUT_BUNDLING})
-        (deposits,) = of_handler(read_templates(folder, stage), "deposits")
-        return json.loads(variables(deposits)["PAYMENT_URLS"])
-
-    assert told("sandbox") == {"adyen": "http://127.0.0.1:1/adyen"}
-    assert told("prod") == {"stripe": "https://api.stripe.com"}, "an argument of the command line must not send money elsewhere"
+ADDRESSES = {
+    "launch-urls": ("games", "LAUNCH_URLS", at("swipe"), {}),
+    "payout-urls": ("withdrawal_step", "PAYOUT_URLS", at("adyen"), {}),
+    "payment-urls": ("deposits", "PAYMENT_URLS", at("adyen"), {"stripe": "https://api.stripe.com"}),
+    "verification-urls": ("verification", "VERIFICATION_URLS", at("sumsub"), {"sumsub": "https://api.sumsub.com"}),
+    "register-urls": ("identity", "REGISTER_URLS", at("GAMSTOP"), {}),
+}
+"""What the command line names → whom it reaches, in which variable, what it says, and what production says whatever it says."""
 
 
-@pytest.mark.parametrize(
-    ("context", "handler", "variable", "named", "in_production"),
-    [
-        ("verification-urls", "verification", "VERIFICATION_URLS", "sumsub", {"sumsub": "https://api.sumsub.com"}),
-        ("register-urls", "identity", "REGISTER_URLS", "GAMSTOP", {}),
-    ],
-)
-def test_who_knows_people_is_where_the_stage_says_and_whoever_starts_the_emulator_says_it_there(
-    tmp_path: Path, context: str, handler: str, variable: str, named: str, in_production: dict[str, str]
+@pytest.fixture(scope="module")
+def told_addresses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Templates]:
+    """The sandbox and production as they are made when the command line names every address at once."""
+    said = {name: json.dumps(addresses) for name, (_, _, addresses, _) in ADDRESSES.items()}
+
+    def made(stage: str) -> Templates:
+        folder = tmp_path_factory.mktemp(stage)
+        build(str(folder), {"stage": stage, **said, **WITHOUT_BUNDLING})
+        return read_templates(folder, stage)
+
+    return {stage: made(stage) for stage in ("sandbox", "prod")}
+
+
+@pytest.mark.parametrize("context", ADDRESSES)
+def test_other_companies_are_where_the_stage_says_and_whoever_starts_the_emulator_says_it_there(
+    told_addresses: dict[str, Templates], context: str
 ) -> None:
-    address = {named: "http://127.0.0.1:1/x"}
+    handler, variable, addresses, in_production = ADDRESSES[context]
 
     def told(stage: str) -> Any:
-        folder = tmp_path / stage
-        build(str(folder), {"stage": stage, context: json.dumps(address), **WITHOUT_BUNDLING})
-        (function,) = of_handler(read_templates(folder, stage), handler)
+        (function,) = of_handler(told_addresses[stage], handler)
         return json.loads(variables(function)[variable])
 
-    assert told("sandbox") == address
-    assert told("prod") == in_production, "an argument of the command line must not send people's names elsewhere"
+    assert told("sandbox") == addresses
+    assert told("prod") == in_production, "an argument of the command line must not send players, money or names elsewhere"
 
 
 def named_in(value: Any) -> set[str]:
