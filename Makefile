@@ -23,7 +23,7 @@ test: setup style ## lint, types, import contracts and every suite
 	@$(MAKE) --no-print-directory -j 2 types suites
 
 suites: # what the types are checked beside: both wait for each other's processor less than one after the other
-	@$(VENV)/python -m pytest -n 4 --dist loadgroup
+	@$(VENV)/python -m pytest -n 3 --dist loadgroup
 
 conformance: setup ## every rule of the providers' protocols over HTTP, written to docs/conformance.md (COUNTROOM_STACK: a running sandbox)
 	@PYTHONPATH=functions:. $(VENV)/python -m tools.conformance

@@ -81,9 +81,10 @@ class Journey:
         arrival = Arrival(self.stack, self._teller, CURRENCY)
         self._arrived = arrival.walk(f"player-{secrets.token_hex(6)}@example.com")
         with ThreadPoolExecutor(2) as office:  # the staff, who work while the player does, and another player who arrives
-            careful = office.submit(newcomer, self.stack, CAREFUL_DEPOSIT, CURRENCY)
             verified = office.submit(self._verify)
             self._deposit()
+            # Not before a deposit has been seen to be credited: this player waits a minute for one that is not.
+            careful = office.submit(newcomer, self.stack, CAREFUL_DEPOSIT, CURRENCY)
             self._withdraw(verified)
             approved = office.submit(self._approve)
             self._launch()
