@@ -23,9 +23,9 @@ ONE_START = {
     "tests/simulation/test_emulator.py": "emulator",
     "tests/infrastructure/": "templates",
 }
-"""Path → which start it shares; the first that fits counts. Two sandboxes of about the same length, because their tests wait more than they compute.
+"""Path → which start it shares; the first that fits counts.
 
-Whatever shares a start comes first, the most tests at the very first: no process is left with a long one at the end.
+Two sandboxes of about the same length, because their tests wait more than they compute. Whatever shares a start comes first, the most tests at the very first: no process is left with a long one at the end.
 """
 
 
