@@ -25,7 +25,8 @@ ONE_START = {
 }
 """Path → which start it shares; the first that fits counts.
 
-Two sandboxes of about the same length, because their tests wait more than they compute. Whatever shares a start comes first, the most tests at the very first: no process is left with a long one at the end.
+Two sandboxes of about the same length, because their tests wait more than they compute. Whatever shares a start comes first, the
+most tests at the very first: no process is left with a long one at the end.
 """
 
 
