@@ -102,8 +102,8 @@ class PaymentIqDesk:
         if error is None or error in _DECLINED:
             # What is decided stands with the deposit before it is said, so a repeat is answered the same.
             decided = PaymentOutcome.FAILED if error else PaymentOutcome.PENDING
-            outcome = self._told(deposit, call, decided, error.value.lower() if error else "")
-            error, results = _standing(outcome.deposit or deposit), _results(outcome)
+            outcome = self._told(deposit, call, decided, error.value.lower() if error else call.tx_id)
+            error, results = _standing(outcome.deposit or deposit, call), _results(outcome)
         if error is not None:
             return Answer(told, error, results=results)
         return Answer({**told, "merchantTxId": deposit.deposit_id, "authCode": deposit.deposit_id}, results=results)
@@ -116,7 +116,7 @@ class PaymentIqDesk:
         if taken is None or not taken.holds(call.amount):
             return ErrorCode.AMOUNT_OUT_OF_RANGE
         if deposit.status not in _OPEN:
-            return _standing(deposit)
+            return _standing(deposit, call)
         wallet = self._book.wallet(call.user_id)
         if wallet is None:
             return ErrorCode.UNKNOWN_USER
@@ -241,11 +241,16 @@ def _own_deposit_id(tx_id: str) -> str:
     return deposits.ID_PREFIX + base64.b32encode(digest).decode().lower()[: deposits.ID_LENGTH]
 
 
-def _standing(deposit: Deposit) -> ErrorCode | None:
-    """Say how an authorisation of this deposit was answered; None: with success. What came later does not change it."""
+def _standing(deposit: Deposit, call: Authorize) -> ErrorCode | None:
+    """Say how an authorisation of this deposit was answered; None: with success. What came later does not change it.
+
+    A deposit is one payment: what was authorised is repeated to that payment alone. Another one, a second try after the first was
+    cancelled, say, needs a deposit of its own, which is asked for limits and exclusion anew.
+    """
     for change in deposit.changes:
-        why = change.cause.partition(":")[2].upper()
-        if change.status is DepositStatus.FAILED and why in _DECLINED:
-            return ErrorCode(why)
-    authorised = any(change.status is DepositStatus.PENDING for change in deposit.changes)
-    return None if authorised else ErrorCode.ALREADY_PROCESSED
+        why = change.cause.partition(":")[2]
+        if change.status is DepositStatus.FAILED and why.upper() in _DECLINED:
+            return ErrorCode(why.upper())
+        if change.status is DepositStatus.PENDING and why in {"", call.tx_id}:  # none: from before it was written down
+            return None
+    return ErrorCode.ALREADY_PROCESSED

@@ -178,6 +178,18 @@ def test_a_refusal_of_the_moment_stays_one(house: House, clock: FixedClock) -> N
     refused(house.says("authorize", call()), ErrorCode.LIMIT_REACHED)
 
 
+@pytest.mark.parametrize("ending", ["cancel", "transfer"])
+def test_what_was_authorised_once_authorises_no_other_payment(house: House, ending: str) -> None:
+    """Limits and exclusion were asked for one payment: a second one of the deposit, of any amount, would pass them by."""
+    first = house.says("authorize", call())
+    assert first["success"]
+    refused(house.says("authorize", call("9000.00", "1002")), ErrorCode.ALREADY_PROCESSED)
+    assert house.says(ending, cancel(DEPOSIT_ID, "1001") if ending == "cancel" else call())["success"]
+    for _ in range(2):
+        refused(house.says("authorize", call(tx="1002")), ErrorCode.ALREADY_PROCESSED)
+    assert house.says("authorize", call()) == first
+
+
 def test_a_payment_that_will_not_be_made_is_cancelled(house: House) -> None:
     house.says("authorize", call())
     assert [house.says("cancel", cancel(DEPOSIT_ID, "1001"))["success"] for _ in range(2)] == [True, True]
