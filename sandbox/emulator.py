@@ -19,6 +19,7 @@ GRACE_SECONDS = 0.5  # it keeps nothing, so it has nothing to put in order
 WORKERS_MAX = 32
 """Lambda invocations at once; more are throttled (429), as an account's limit would. Each worker takes about 80 MB of memory."""
 
+PROGRAM = Path(__file__).with_name("emulator_program.py")
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the folder made in it has a fixed owner and mode
 MEMORY_FREE_MIN = 3 * 1024**3
 PORT_MAX = 65_535
@@ -98,7 +99,7 @@ def running(python: Path, port: int, temp: Path, log: Path) -> Iterator[str]:
     except OSError as error:
         raise EmulatorError(f"The emulator's scratch folder cannot be made ({error}): remove {temp}.") from None
     endpoint = f"http://{HOST}:{port}"
-    command: list[str | Path] = [python, "-m", "ministack"]
+    command: list[str | Path] = [python, "-P", PROGRAM]
     with Program(command, env=environment(port, temp), cwd=temp, log=log, grace_seconds=GRACE_SECONDS, scratch=temp) as program:
         _await_health(program, endpoint)
         yield endpoint
