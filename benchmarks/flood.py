@@ -46,25 +46,6 @@ class Flooded:
         self.held_back += other.held_back
 
 
-def served(message: Message, at_once: int, seconds: float) -> float:
-    """Send a request over and over, `at_once` at a time, each after the last one's answer; give how many a second were served."""
-    ends = time.monotonic() + seconds
-    counts: Counter[int] = Counter()
-
-    def work() -> None:
-        sender = _Sender(message)
-        while time.monotonic() < ends:
-            counts[sender.send()] += 1
-
-    threads = [threading.Thread(target=work) for _ in range(at_once)]
-    began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return counts[http.client.OK] / (time.monotonic() - began)
-
-
 @contextmanager
 def flood(message: Message, rate: float) -> Iterator[Flooded]:
     """Flood with `rate` requests a second while the block runs; its figures are there after the block."""

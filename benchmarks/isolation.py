@@ -3,17 +3,16 @@
 The trouble is of two kinds:
 
 - the launch API of Hub88 hangs while players launch its games all the time;
-- Hub88 floods us with copies of one bet, ten times as many as its function's reserved concurrency lets through.
+- Hub88 floods us with copies of one bet, ten times as many as the throttle of its routes lets through.
 
 A sandbox of its own is started. Blocks in peace and in trouble take turns, so that whatever else the machine does falls on both.
-What this cannot show: throttles of the routes, for the emulator's HTTP APIs have none; and functions that are machines apart. Here
-both providers' functions, the emulator's gateway and its tables share the processors of one machine, and the gateway and the tables
-one process of it; so a flood that is refused costs its neighbour more here than where they are apart.
+Here both providers' functions, the emulator's gateway and its tables share the processors of one machine, and the gateway and the
+tables one process of it; so Hub88's throttle is set to what this machine serves beside its neighbour without being full, and what a
+flood costs its neighbour where they are machines apart is less.
 """
 
 import argparse
 import json
-import re
 import statistics
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.flood import Flooded, flood, served
+from benchmarks.flood import Flooded, flood
 from sandbox import aws, run
 from sandbox.faulty_server import Fault
 from sandbox.player import PlayerApi
@@ -45,11 +44,10 @@ HERE: Final = Path(__file__).resolve().parent
 LAUNCHERS: Final = 4
 """Front-ends that launch a hanging game, one after another each."""
 
-RESERVED: Final = 1
-"""Concurrency that is reserved for Hub88's function while it floods: as little as can be, for its work is this machine's too."""
+THROTTLE: Final = 5
+"""Requests a second that each route of Hub88 lets through while it floods, and as many at one moment."""
 
 TIMES: Final = 10
-CALIBRATION_S: Final = 4.0
 RATIO_MAX: Final = 1.2
 _PORT: Final = 4797
 
@@ -94,52 +92,32 @@ def _while_flooding(stack: Stack, seat: Seat, blocks: int, bets: int) -> dict[st
     theirs = newcomer(stack, "1000.00").launch("hub88", hub88.GAMES)
     copies = hub88.SPEAKER.bet(theirs, Turn(str(uuid.uuid4()), str(uuid.uuid4()), Decimal("1.00")))
     whole = Flooded()
-    with _reserved(stack, "provider-hub88", RESERVED):
-        exchange(copies)
-        let_through = served(copies, RESERVED, CALIBRATION_S)
+    _throttle(stack, "hub88")
+    exchange(copies)
 
-        @contextmanager
-        def trouble() -> Iterator[None]:
-            with flood(copies, TIMES * let_through) as came:
-                yield
-            whole.add(came)
+    @contextmanager
+    def trouble() -> Iterator[None]:
+        with flood(copies, TIMES * THROTTLE) as came:
+            yield
+        whole.add(came)
 
-        compared = _compare(seat, blocks, bets, trouble)
     return {
-        **compared,
-        "reserved": RESERVED,
-        "let_through_per_s": round(let_through, 1),
+        **_compare(seat, blocks, bets, trouble),
+        "throttle_per_s": THROTTLE,
         "asked_per_s": round(sum(whole.statuses.values()) / whole.seconds, 1),
         "answers": {str(status): count for status, count in sorted(whole.statuses.items())},
         "held_back": whole.held_back,
     }
 
 
-@contextmanager
-def _reserved(stack: Stack, called: str, at_once: int) -> Iterator[None]:
-    """Reserve concurrency for a function, and let the HTTP API invoke the function itself instead of its alias meanwhile.
-
-    The emulator refuses what goes beyond the concurrency of a function (429), but does not count it for a published version, which
-    an alias leads to; AWS counts all versions together.
-    """
-    functions, apis = aws.client("lambda", stack.endpoint), aws.client("apigatewayv2", stack.endpoint)
-    names = [one["FunctionName"] for page in functions.get_paginator("list_functions").paginate() for one in page["Functions"]]
-    (name,) = [one for one in names if one.endswith(called)]
-    ((api, integration),) = [
-        (one["ApiId"], it)
-        for one in apis.get_apis()["Items"]
-        for it in apis.get_integrations(ApiId=one["ApiId"])["Items"]
-        if f":function:{name}:" in it.get("IntegrationUri", "")
-    ]
-    place = {"ApiId": api, "IntegrationId": integration["IntegrationId"]}
-    of_alias = str(integration["IntegrationUri"])
-    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=at_once)
-    apis.update_integration(**place, IntegrationUri=re.sub(f"(:function:{name}):[^/]+", r"\1", of_alias))
-    try:
-        yield
-    finally:
-        apis.update_integration(**place, IntegrationUri=of_alias)
-        functions.delete_function_concurrency(FunctionName=name)
+def _throttle(stack: Stack, provider: str) -> None:
+    """Set the throttle of all routes of a provider, those of the others staying as they are."""
+    apis = aws.client("apigatewayv2", stack.endpoint)
+    (api,) = [one["ApiId"] for one in apis.get_apis()["Items"] if one["Name"].endswith("-provider")]
+    (stage,) = apis.get_stages(ApiId=api)["Items"]
+    theirs = [route for route in stage["RouteSettings"] if f"/v1/{provider}" in route]
+    narrow = {"ThrottlingRateLimit": THROTTLE, "ThrottlingBurstLimit": THROTTLE}
+    apis.update_stage(ApiId=api, StageName=stage["StageName"], RouteSettings=stage["RouteSettings"] | dict.fromkeys(theirs, narrow))
 
 
 def _compare(seat: Seat, blocks: int, bets: int, trouble: Callable[[], AbstractContextManager[None]]) -> dict[str, Any]:

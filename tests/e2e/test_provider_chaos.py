@@ -3,12 +3,13 @@
 import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from sandbox import keys
+from sandbox import aws, keys
 from sandbox.provider.__main__ import main
 from sandbox.provider.line import Outcome, Verdict
 from sandbox.stack import Stack
@@ -99,3 +100,29 @@ def test_while_one_provider_floods_another_plays_on(casino: Casino, flood: list[
     assert spot.balance() == 18
     assert {verdict.word for verdict in flood} <= {"RS_OK", "RS_ERROR_INVALID_SIGNATURE", "RS_ERROR_NOT_ENOUGH_MONEY"}
     assert len(flood) > FLOOD_THREADS
+
+
+@pytest.fixture
+def narrow(stack: Stack) -> Iterator[int]:
+    """Let each route of Hub88 have two requests at one moment, and a new one every minute; give how many at one moment."""
+    apis = aws.client("apigatewayv2", stack.endpoint)
+    (api,) = [one["ApiId"] for one in apis.get_apis()["Items"] if one["Name"].endswith("-provider")]
+    (stage,) = apis.get_stages(ApiId=api)["Items"]
+    place = {"ApiId": api, "StageName": stage["StageName"]}
+    wide = {route: {"ThrottlingRateLimit": 5_000, "ThrottlingBurstLimit": 5_000} for route in stage["RouteSettings"]}
+    tight = {route: {"ThrottlingRateLimit": 1 / 60, "ThrottlingBurstLimit": 2} for route in wide if "/v1/hub88" in route}
+    assert tight
+    apis.update_stage(**place, RouteSettings=wide | tight)
+    yield 2
+    apis.update_stage(**place, RouteSettings=wide)
+
+
+def test_beyond_its_own_throttle_a_provider_is_refused_before_any_function_and_the_others_are_not(
+    casino: Casino, narrow: int
+) -> None:
+    flooding, other = casino.fresh("hub88", "20.00"), casino.fresh("swipe", "20.00")
+    bets = [flooding.send(flooding.speaker.bet(flooding.seat, turn("1.00"))) for _ in range(6)]
+    assert [answer.status for answer in bets] == [200] * narrow + [429] * (6 - narrow)
+    assert {answer.body for answer in bets[narrow:]} == {b'{"message":"Too Many Requests"}'}
+    assert {standing(other) for _ in range(6)} == {Outcome.STANDS}
+    assert (flooding.balance(), other.balance()) == (20 - narrow, Decimal("19.4"))

@@ -1,13 +1,15 @@
-"""One copy of a package, however many workers run it."""
+"""One copy of a package, however many workers run it; and routes that let through what they are said to."""
 
 import tempfile
 import zipfile
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sandbox.emulator_program import FOLDER, SharedPackage
+from sandbox.emulator_program import FOLDER, Answer, SharedPackage, Throttles
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +59,69 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(scratch: Path) -> None:
         package.extractall(place)
     assert (place / "kept").exists()
     assert path.exists()
+
+
+class Api:
+    """What Throttles asks of MiniStack's module: routes, stages and who serves."""
+
+    def __init__(self, **settings: Any) -> None:
+        self._stages = {"api": {"$default": settings}}
+        self.served: list[str] = []
+
+    def _match_route(self, api_id: str, method: str, path: str) -> dict[str, str] | None:
+        assert api_id == "api"
+        return None if path == "/nowhere" else {"routeKey": f"{method} {path}"}
+
+    async def _handle_execute_in_scope(self, _api: str, _stage: str, path: str, *_: Any) -> Answer:
+        self.served.append(path)
+        return 200, {}, b""
+
+
+def ask(throttles: Throttles, path: str, times: int) -> list[int]:
+    return [answered(throttles.serve("api", "$default", path, "POST", {}, b"", {})) for _ in range(times)]
+
+
+def answered(serving: Coroutine[Any, Any, Answer]) -> int:
+    """Give the status; nothing here waits, and an event loop would open a socket."""
+    with pytest.raises(StopIteration) as ended:
+        serving.send(None)
+    answer: Answer = ended.value.value
+    return answer[0]
+
+
+def limits(rate: float, burst: int) -> dict[str, float]:
+    return {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
+
+
+class TestThrottles:
+    def test_a_route_lets_through_its_burst_and_then_its_rate_and_no_function_is_asked_beyond(self) -> None:
+        now, api = [100.0], Api(routeSettings={"POST /a": limits(2, 3)})
+        throttles = Throttles(api, lambda: now[0])
+        assert ask(throttles, "/a", 5) == [200, 200, 200, 429, 429]
+        now[0] += 0.49
+        assert ask(throttles, "/a", 1) == [429]
+        now[0] += 0.01
+        assert ask(throttles, "/a", 2) == [200, 429]
+        now[0] += 3600
+        assert ask(throttles, "/a", 4) == [200, 200, 200, 429]
+        assert len(api.served) == 7
+
+    def test_routes_do_not_share_and_one_without_settings_has_the_stages(self) -> None:
+        throttles = Throttles(api := Api(routeSettings={"POST /a": limits(1, 1)}, defaultRouteSettings=limits(1, 2)), lambda: 0.0)
+        assert (ask(throttles, "/a", 2), ask(throttles, "/b", 3), ask(throttles, "/c", 3)) == (
+            [200, 429],
+            [200, 200, 429],
+            [200, 200, 429],
+        )
+        assert api.served == ["/a", "/b", "/b", "/c", "/c"]
+
+    def test_new_settings_count_at_once_in_either_spelling(self) -> None:
+        throttles = Throttles(api := Api(routeSettings={"POST /a": limits(1, 9)}), lambda: 0.0)
+        assert ask(throttles, "/a", 1) == [200]
+        api._stages["api"]["$default"]["routeSettings"] = {"POST /a": {"throttlingRateLimit": 1, "throttlingBurstLimit": 1}}
+        assert ask(throttles, "/a", 2) == [200, 429]
+
+    def test_without_a_throttle_or_a_route_nothing_is_held_back(self) -> None:
+        throttles = Throttles(Api(), lambda: 0.0)
+        assert ask(throttles, "/a", 3) == [200] * 3
+        assert ask(throttles, "/nowhere", 3) == [200] * 3
