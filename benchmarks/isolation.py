@@ -1,14 +1,14 @@
-"""Whether one provider's trouble slows another: bets of Swipe over HTTP beside the same bets in peace.
+"""Whether one provider's trouble slows another: bets of Swipe over HTTP, alone, beside Hub88 in peace, and beside it in trouble.
 
-The trouble is of two kinds:
+The trouble is of two kinds; what the same neighbour costs without it is shown beside it:
 
-- the launch API of Hub88 hangs while players launch its games all the time;
-- Hub88 floods us with copies of one bet, ten times as many as the throttle of its routes lets through.
+- players launch Hub88's games all the time, and its launch API hangs;
+- Hub88 sends ten times as many requests as the throttle of its routes lets through; in peace, as many as that.
 
-A sandbox of its own is started. Blocks in peace and in trouble take turns, so that whatever else the machine does falls on both.
+A sandbox of its own is started. Blocks of the three kinds take turns, so that whatever else the machine does falls on all of them.
 Here both providers' functions, the emulator's gateway and its tables share the processors of one machine, and the gateway and the
-tables one process of it; so Hub88's throttle is set to what this machine serves beside its neighbour without being full, and what a
-flood costs its neighbour where they are machines apart is less.
+tables one process of it: so Hub88's work costs its neighbour something in peace already, and its throttle is set to what such a
+machine serves besides.
 """
 
 import argparse
@@ -19,8 +19,9 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +34,7 @@ from sandbox import aws, run
 from sandbox.faulty_server import Fault
 from sandbox.player import PlayerApi
 from sandbox.provider import hub88, swipe
-from sandbox.provider.guest import Guest, newcomer
+from sandbox.provider.guest import newcomer
 from sandbox.provider.line import Outcome, exchange
 from sandbox.provider.table import Seat, Turn
 from sandbox.screen import Screen
@@ -48,24 +49,26 @@ THROTTLE: Final = 5
 """Requests a second that each route of Hub88 lets through while it floods, and as many at one moment."""
 
 TIMES: Final = 10
+SETTLE_S: Final = 1.0
+"""How long a neighbour is at it before anything is measured: its throttle lets a first rush through at once."""
+
 RATIO_MAX: Final = 1.2
 _PORT: Final = 4797
 
 
 def main() -> int:
-    """Measure and show; 1 when a ratio of the 99th percentiles is above RATIO_MAX."""
+    """Measure and show; 1 when beside a neighbour in trouble a 99th percentile is more than RATIO_MAX times that of bets alone."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.isolation", description=__doc__)
     parser.add_argument("--blocks", type=int, default=12, help="blocks of each kind")
-    parser.add_argument("--bets", type=int, default=50, help="bets in a block")
+    parser.add_argument("--bets", type=int, default=100, help="bets in a block")
     asked = parser.parse_args()
     console = Console()
     with (
         tempfile.TemporaryDirectory() as folder,
         run.running(run.Settings(_PORT, Path(folder)), Screen()) as stack,
     ):
-        guest = newcomer(stack, "1000.00")
-        seat = guest.launch("swipe", swipe.GAMES)
-        hanging = _while_hanging(stack, guest, seat, asked.blocks, asked.bets)
+        seat = newcomer(stack, "1000.00").launch("swipe", swipe.GAMES)
+        hanging = _while_hanging(stack, seat, asked.blocks, asked.bets)
         flooding = _while_flooding(stack, seat, asked.blocks, asked.bets)
     result = {"hanging": hanging, "flooding": flooding}
     (HERE / "isolation.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -73,19 +76,26 @@ def main() -> int:
     return 0 if all(one["p99_ratio"] <= RATIO_MAX for one in result.values()) else 1
 
 
-def _while_hanging(stack: Stack, guest: Guest, seat: Seat, blocks: int, bets: int) -> dict[str, Any]:
-    hanging = next(game["game_id"] for game in guest.api.games() if game["name"] in hub88.GAMES)
+def _while_hanging(stack: Stack, seat: Seat, blocks: int, bets: int) -> dict[str, Any]:
+    api = newcomer(stack).api
+    game_id = next(game["game_id"] for game in api.games() if game["name"] in hub88.GAMES)
     others = [newcomer(stack).api for _ in range(LAUNCHERS)]
-    launches = 0
+    statuses: Counter[int] = Counter()
 
     @contextmanager
     def trouble() -> Iterator[None]:
-        nonlocal launches
-        with _hanging(stack, others, hanging) as counted:
-            yield
-        launches += len(counted)
+        _fault(stack, Fault.HANG, 1_000)
+        try:
+            with _launching(others, game_id) as came:
+                yield
+        finally:
+            _fault(stack, None, 1)
+        statuses.update(came)
 
-    return {**_compare(seat, blocks, bets, trouble), "hanging_launches": launches}
+    def peace() -> AbstractContextManager[object]:
+        return _launching(others, game_id)
+
+    return {**_compare(seat, blocks, bets, peace, trouble), "answers": {str(one): count for one, count in sorted(statuses.items())}}
 
 
 def _while_flooding(stack: Stack, seat: Seat, blocks: int, bets: int) -> dict[str, Any]:
@@ -98,11 +108,18 @@ def _while_flooding(stack: Stack, seat: Seat, blocks: int, bets: int) -> dict[st
     @contextmanager
     def trouble() -> Iterator[None]:
         with flood(copies, TIMES * THROTTLE) as came:
+            time.sleep(SETTLE_S)
             yield
         whole.add(came)
 
+    @contextmanager
+    def peace() -> Iterator[None]:
+        with flood(copies, THROTTLE):
+            time.sleep(SETTLE_S)
+            yield
+
     return {
-        **_compare(seat, blocks, bets, trouble),
+        **_compare(seat, blocks, bets, peace, trouble),
         "throttle_per_s": THROTTLE,
         "asked_per_s": round(sum(whole.statuses.values()) / whole.seconds, 1),
         "answers": {str(status): count for status, count in sorted(whole.statuses.items())},
@@ -120,21 +137,24 @@ def _throttle(stack: Stack, provider: str) -> None:
     apis.update_stage(ApiId=api, StageName=stage["StageName"], RouteSettings=stage["RouteSettings"] | dict.fromkeys(theirs, narrow))
 
 
-def _compare(seat: Seat, blocks: int, bets: int, trouble: Callable[[], AbstractContextManager[None]]) -> dict[str, Any]:
-    """Place blocks of bets in peace and in trouble by turns."""
-    for _ in range(bets):  # whatever is cold is warm after these
-        _bet(seat)
-    quiet: list[float] = []
-    troubled: list[float] = []
+Neighbour = Callable[[], AbstractContextManager[object]]
+
+
+def _compare(seat: Seat, blocks: int, bets: int, peace: Neighbour, trouble: Neighbour) -> dict[str, Any]:
+    """Place blocks of bets alone, beside the neighbour in peace, and beside it in trouble, by turns."""
+    for beside in (nullcontext, peace, trouble):  # whatever is cold is warm after these
+        with beside():
+            for _ in range(bets):
+                _bet(seat)
+    took: dict[str, list[float]] = {"alone": [], "peace": [], "trouble": []}
     for _ in track(range(blocks), description="blocks of bets"):
-        quiet += [_bet(seat) for _ in range(bets)]
-        with trouble():
-            troubled += [_bet(seat) for _ in range(bets)]
+        for kind, beside in (("alone", nullcontext), ("peace", peace), ("trouble", trouble)):
+            with beside():
+                took[kind] += [_bet(seat) for _ in range(bets)]
     return {
-        "bets_each": len(quiet),
-        "quiet_ms": _figures(quiet),
-        "troubled_ms": _figures(troubled),
-        "p99_ratio": round(_p99(troubled) / _p99(quiet), 3),
+        "bets_each": blocks * bets,
+        **{f"{kind}_ms": _figures(each) for kind, each in took.items()},
+        "p99_ratio": round(_p99(took["trouble"]) / _p99(took["alone"]), 3),
     }
 
 
@@ -152,8 +172,8 @@ def _bet(seat: Seat) -> float:
 
 
 @contextmanager
-def _hanging(stack: Stack, others: list[PlayerApi], game_id: str) -> Iterator[list[int]]:
-    """Let Hub88's launch API hang, and players launch there all the time; give the statuses as they come."""
+def _launching(others: list[PlayerApi], game_id: str) -> Iterator[list[int]]:
+    """Let players launch a game all the time; give the statuses as they come."""
     statuses: list[int] = []
     over = threading.Event()
 
@@ -165,16 +185,14 @@ def _hanging(stack: Stack, others: list[PlayerApi], game_id: str) -> Iterator[li
                 statuses.append(0)
             over.wait(1.0)  # a refusal of an open circuit comes at once, and a person does not click faster
 
-    _fault(stack, Fault.HANG, 1_000)
     threads = [threading.Thread(target=launch, args=(api,)) for api in others]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)  # until they all hang
+    time.sleep(SETTLE_S)
     try:
         yield statuses
     finally:
         over.set()
-        _fault(stack, None, 1)
         for thread in threads:
             thread.join(60)
 

@@ -125,4 +125,4 @@ def test_beyond_its_own_throttle_a_provider_is_refused_before_any_function_and_t
     assert [answer.status for answer in bets] == [200] * narrow + [429] * (6 - narrow)
     assert {answer.body for answer in bets[narrow:]} == {b'{"message":"Too Many Requests"}'}
     assert {standing(other) for _ in range(6)} == {Outcome.STANDS}
-    assert (flooding.balance(), other.balance()) == (20 - narrow, Decimal("19.4"))
+    assert (flooding.balance(), other.balance()) == (Decimal(20 - narrow), Decimal("19.4"))
