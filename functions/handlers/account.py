@@ -4,26 +4,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Final
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Depends, Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from countroom.identity import refusals, rules
 from countroom.identity.access import Ended
-from countroom.identity.events import PAGE_MAX, EventKind, InvalidCursor, SecurityEvent
+from countroom.identity.events import EventKind, SecurityEvent
 from countroom.identity.factor import Checked, Kind
 from countroom.identity.profile import Change
 from countroom.identity.refusals import InvalidCode, InvalidCredentials
 from countroom.identity.sessions import Live
 from countroom.identity.throttle import TooManyGuesses
 from handlers.parts import account_views as views
-from handlers.parts import bearer, services, visit
+from handlers.parts import bearer, pages, services, visit
 from runtime import http, settings, telemetry
 from runtime.problems import Code, Problem
-
-PAGE_DEFAULT: Final = 20
-CURSOR_CHARACTERS_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +65,12 @@ def change_profile(live: Player, body: views.ProfileBody) -> views.ProfileView:
 @app.get("/v1/players/me/security-events", security=bearer.SECURITY)
 def list_events(
     live: Player,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
-    cursor: Annotated[str | None, Query(min_length=1, max_length=CURSOR_CHARACTERS_MAX)] = None,
+    limit: pages.Limit = pages.PAGE_DEFAULT,
+    cursor: pages.Cursor = None,
 ) -> views.EventPageView:
     """List what happened to the account, newest first."""
-    try:
+    with pages.cursor_of_this_list():
         page = _services().events.page(live.player_id, limit, cursor)
-    except InvalidCursor:
-        raise http.invalid_fields(("cursor", "was not given out for this list")) from None
     return views.EventPageView(items=[views.event_view(event) for event in page.events], next_cursor=page.next_cursor)
 
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.depends import Depends
-from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from countroom.cashier import terms
@@ -18,7 +17,7 @@ from countroom.cashier.desk import Ask, DepositDesk
 from countroom.cashier.gates import Declined, DeclineReason, LevelsOf
 from countroom.cashier.gateways.openers.dialect import GatewayUnavailable, PaymentNotOpened, PaymentRefused, ReturnUrlMissing
 from countroom.cashier.opening import NoSuchDeposit, NotPayable, PaymentOpening
-from countroom.cashier.store import PAGE_MAX, CashierStore, InvalidCursor, StoreUnavailable
+from countroom.cashier.store import CashierStore, StoreUnavailable
 from countroom.cashier.views import choice_view, deposit_view
 from countroom.clock import system_clock
 from countroom.ledger.book import Book
@@ -26,13 +25,12 @@ from countroom.ledger.movements import LimitKind, Period
 from countroom.ledger.safeguards import limit_name
 from countroom.ledger.store import LedgerStore
 from countroom.urls import is_safe_url
-from handlers.parts import bearer, idempotent, standing
+from handlers.parts import bearer, idempotent, pages, standing
 from handlers.parts.tills import Tills
 from runtime import aws, http, settings, telemetry
 from runtime.problems import Code, FieldError, Problem
 from runtime.secrets import SecretReader, SecretUnavailable
 
-PAGE_DEFAULT: Final = 20
 CONNECT_S: Final = 0.5
 READ_S: Final = 1.0
 """For the circuits, which are a help only."""
@@ -243,14 +241,12 @@ def open_deposit(body: DepositBody, player_id: Player) -> Response[str]:
 @app.get("/v1/deposits", security=bearer.SECURITY)
 def list_deposits(
     player_id: Player,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
-    cursor: Annotated[str | None, Query(max_length=256)] = None,
+    limit: pages.Limit = pages.PAGE_DEFAULT,
+    cursor: pages.Cursor = None,
 ) -> DepositPage:
     """List the player's deposits, newest first."""
-    try:
+    with pages.cursor_of_this_list():
         page = _desk().page(player_id, limit, cursor)
-    except InvalidCursor:
-        raise http.invalid_fields(("cursor", "is not a cursor of this list")) from None
     items = [DepositView.model_validate(deposit_view(deposit)) for deposit in page.deposits]
     return DepositPage(items=items, next_cursor=page.next_cursor)
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from aws_lambda_powertools.event_handler import Depends, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -45,14 +45,14 @@ from countroom.ledger.store import LedgerStore, StoreBusy
 from countroom.times import to_iso
 from countroom.urls import is_safe_url
 from countroom.verification.store import StandingsUnavailable
-from handlers.parts import bearer, standing
+from handlers.parts import bearer, pages, standing
 from handlers.parts.admission import admission
 from handlers.parts.ways_out import WaysOut
 from runtime import aws, gate, http, settings, telemetry
 from runtime.problems import Code, FieldError, Problem
 from runtime.secrets import SecretReader, SecretUnavailable
 
-PAGE_DEFAULT = 50
+PAGE_DEFAULT: Final = 50
 NAME_MAX = 64
 CONNECT_S = 0.5
 READ_S = 1.0
@@ -274,8 +274,6 @@ Player = Annotated[str, Depends(door.player_id)]
 """The player who asks."""
 
 Word = Query(max_length=NAME_MAX)
-Limit = Annotated[int, Query(ge=1, le=listing.PAGE_MAX)]
-Cursor = Annotated[str | None, Query(min_length=1, max_length=listing.CURSOR_CHARACTERS_MAX)]
 
 
 @app.get("/v1/games", security=bearer.PUBLIC)
@@ -284,15 +282,13 @@ def list_games(
     category: Annotated[str, Word] = "",
     currency: Annotated[str, Word] = "",
     country: Annotated[str, Word] = "",
-    limit: Limit = PAGE_DEFAULT,
-    cursor: Cursor = None,
+    limit: pages.Limit = PAGE_DEFAULT,
+    cursor: pages.Cursor = None,
 ) -> Response[GameList | str]:
     """List the enabled games, page by page; anybody may look, and may keep the answer for half a minute."""
     wanted = listing.GamesFilter(provider, category, currency, country)
-    try:
+    with pages.cursor_of_this_list():
         page = listing.page(_catalogue().current(), wanted, limit, cursor)
-    except listing.InvalidGamesCursor:
-        raise http.invalid_fields(("cursor", "is not valid")) from None
     items = [listing.game_view(game) for game in page.games]
     text = json.dumps([items, page.next_cursor], separators=(",", ":"))
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'

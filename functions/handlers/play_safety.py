@@ -22,13 +22,13 @@ from countroom.identity.sessions import Live, Sessions
 from countroom.identity.table import Table
 from countroom.ledger.book import Book
 from countroom.ledger.chain import IndexBehind
-from countroom.ledger.history import CURSOR_CHARACTERS_MAX, PAGE_MAX, History, InvalidCursor
+from countroom.ledger.history import History
 from countroom.ledger.store import LedgerStore, StoreBusy
 from countroom.responsible_play import history, overview, views
 from countroom.responsible_play.desk import Caller, Decline, Declined, Done, Result, SafetyDesk
 from countroom.responsible_play.forms import MINUTE_MS, Cap
 from countroom.times import InvalidInstant, from_iso_or_day
-from handlers.parts import bearer, idempotent, standing, visit
+from handlers.parts import bearer, idempotent, pages, standing, visit
 from handlers.parts.safety_views import (
     CapBody,
     CheckAnswer,
@@ -43,7 +43,6 @@ from handlers.parts.safety_views import (
 from runtime import aws, http, settings, telemetry
 from runtime.problems import Code, FieldError, Problem
 
-PAGE_DEFAULT: Final = 20
 INSTANT_MAX: Final = 40
 
 CODES: Final[Mapping[Decline, Code]] = {
@@ -120,17 +119,15 @@ def show_overview(live: Player) -> SafetyOverview:
 @app.get("/v1/play-safety/history", security=bearer.SECURITY)
 def list_history(
     live: Player,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
-    cursor: Annotated[str | None, Query(min_length=1, max_length=CURSOR_CHARACTERS_MAX)] = None,
+    limit: pages.Limit = pages.PAGE_DEFAULT,
+    cursor: pages.Cursor = None,
     since: Annotated[str | None, Query(alias="from", max_length=INSTANT_MAX)] = None,
     until: Annotated[str | None, Query(alias="to", max_length=INSTANT_MAX)] = None,
 ) -> SafetyHistory:
     """List changes of limits, exclusions, reality checks, and what was refused by them, newest first; all of it, however old."""
     wanted = history.SafetyFilter(from_ms=_instant("from", since), to_ms=_instant("to", until))
-    try:
+    with pages.cursor_of_this_list():
         page = History(_store()).page(live.player_id, wanted, limit, cursor)
-    except InvalidCursor:
-        raise http.invalid_fields(("cursor", "was not given out for this list")) from None
     if page is None:
         raise Problem(Code.NOT_FOUND)
     return SafetyHistory.model_validate(history.page_view(page))

@@ -22,18 +22,18 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from countroom.cashier.store import StoreUnavailable
 from countroom.clock import system_clock
+from countroom.cursors import PAGE_MAX, InvalidCursor
 from countroom.responsible_play import cases
 from countroom.responsible_play.case_desk import (
     SESSIONS_PERIOD_MS_MAX,
     CaseDesk,
-    InvalidCursor,
     KeptChanging,
     NoSuchCase,
     Order,
     OwnCase,
 )
 from countroom.responsible_play.cases import Case, Deed, NotAllowed, State, case_view, evidence_view
-from countroom.responsible_play.safety_store import PAGE_MAX, CasePage, SafetyStore, SafetyUnavailable
+from countroom.responsible_play.safety_store import CasePage, SafetyStore, SafetyUnavailable
 from countroom.responsible_play.trail import EntryKind, Play
 from countroom.times import InvalidInstant, from_iso_or_day, to_iso
 from handlers.parts.people import People

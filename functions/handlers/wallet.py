@@ -14,13 +14,10 @@ from countroom.ledger.amounts import exact_amount
 from countroom.ledger.book import Book
 from countroom.ledger.chain import IndexBehind
 from countroom.ledger.history import (
-    CURSOR_CHARACTERS_MAX,
     MONEY,
-    PAGE_MAX,
     RECORDS_MAX,
     Filter,
     History,
-    InvalidCursor,
     PeriodTooLarge,
 )
 from countroom.ledger.movements import ID_MAX, InvalidReference, Kind
@@ -28,11 +25,10 @@ from countroom.ledger.records import reference_of
 from countroom.ledger.rules.effects import status_at
 from countroom.ledger.store import LedgerStore, StoreBusy
 from countroom.times import DAY_MS, InvalidInstant, from_iso_or_day
-from handlers.parts import bearer
+from handlers.parts import bearer, pages
 from runtime import aws, http, settings
 from runtime.problems import Code, Problem
 
-PAGE_DEFAULT = 20
 PERIOD_DAYS_MAX = 366
 INSTANT_MAX = 40
 """Longest text of a date or instant in a query, in characters."""
@@ -83,8 +79,6 @@ door = bearer.Door(_settings)
 Player = Annotated[str, Depends(door.player_id)]
 """The player who asks."""
 
-Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
-Cursor = Annotated[str | None, Query(min_length=1, max_length=CURSOR_CHARACTERS_MAX)]
 Kinds = Annotated[list[Kind] | None, Query(alias="kind", max_length=len(Kind))]
 Round = Annotated[str, Query(alias="round", max_length=ID_MAX)]
 From = Query(alias="from", max_length=INSTANT_MAX)
@@ -112,8 +106,8 @@ def show_wallet(player_id: Player) -> WalletView:
 @app.get("/v1/wallet/transactions", security=bearer.SECURITY)
 def list_transactions(
     player_id: Player,
-    limit: Limit = PAGE_DEFAULT,
-    cursor: Cursor = None,
+    limit: pages.Limit = pages.PAGE_DEFAULT,
+    cursor: pages.Cursor = None,
     kinds: Kinds = None,
     game_round: Round = "",
     since: Annotated[str | None, From] = None,
@@ -124,10 +118,8 @@ def list_transactions(
     Without kinds, all that are about money; what only changes the wallet's settings is shown to whoever asks for its kind.
     """
     wanted = Filter(frozenset(kinds) if kinds else MONEY, game_round, _instant("from", since), _instant("to", until))
-    try:
+    with pages.cursor_of_this_list():
         page = History(_store()).page(player_id, wanted, limit, cursor)
-    except InvalidCursor:
-        raise http.invalid_fields(("cursor", "was not given out for this list")) from None
     if page is None:
         raise Problem(Code.NOT_FOUND)
     return views.page_view(page)

@@ -7,22 +7,19 @@ from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.depends import Depends
-from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel, StringConstraints
 
-from countroom.cashier.store import PAGE_MAX, CashierStore, InvalidCursor, StoreUnavailable
+from countroom.cashier.store import CashierStore, StoreUnavailable
 from countroom.cashier.withdrawals.desk import Rooms, WithdrawalDesk
 from countroom.cashier.withdrawals.forms import Ask, Declined, DeclineReason
 from countroom.cashier.withdrawals.methods import Methods
 from countroom.cashier.withdrawals.views import withdrawal_view
 from countroom.clock import system_clock
 from countroom.identity.sessions import Live
-from handlers.parts import bearer, idempotent, wake, withdrawing
+from handlers.parts import bearer, idempotent, pages, wake, withdrawing
 from handlers.parts.people import People
 from runtime import aws, http, settings, telemetry
 from runtime.problems import Code, FieldError, Problem
-
-PAGE_DEFAULT: Final = 20
 
 Text = Annotated[str, StringConstraints(max_length=64)]
 """Any text up to a bound; what it must look like is for the room's rules."""
@@ -150,14 +147,12 @@ def request_withdrawal(body: WithdrawalBody, live: FreshPlayer) -> Response[str]
 @app.get("/v1/withdrawals", security=bearer.SECURITY)
 def list_withdrawals(
     player_id: Player,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
-    cursor: Annotated[str | None, Query(max_length=256)] = None,
+    limit: pages.Limit = pages.PAGE_DEFAULT,
+    cursor: pages.Cursor = None,
 ) -> WithdrawalPage:
     """List the player's withdrawals, newest first."""
-    try:
+    with pages.cursor_of_this_list():
         page = _desk().page(player_id, limit, cursor)
-    except InvalidCursor:
-        raise http.invalid_fields(("cursor", "is not a cursor of this list")) from None
     may_cancel = _desk().may_cancel(player_id)
     views = [WithdrawalView.model_validate(withdrawal_view(one, may_cancel=may_cancel)) for one in page.withdrawals]
     return WithdrawalPage(items=views, next_cursor=page.next_cursor)

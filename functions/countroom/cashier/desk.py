@@ -6,26 +6,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from countroom import money
 from countroom.cashier import deposits, gates, terms, uses
 from countroom.cashier.deposits import Deposit
-from countroom.cashier.gates import Choice, Declined, DeclineReason, Fault, LevelsOf, Wish
-from countroom.cashier.idempotency import (
-    HEADER,
-    Answer,
-    Claim,
-    Entry,
-    KeyInvalid,
-    KeyMissing,
-    Replay,
-    fingerprint,
-    judge,
-    parse_key,
-)
+from countroom.cashier.gates import Choice, Declined, DeclineReason, LevelsOf, Wish
+from countroom.cashier.idempotency import Answer, Claim, Entry, KeyMissing, Replay, fingerprint, judge
+from countroom.cashier.requests import read_key, read_sum
 from countroom.cashier.store import CashierStore, Page, StoreUnavailable
 from countroom.cashier.terms import Method
 from countroom.cashier.views import deposit_view, to_json
 from countroom.clock import Clock
+from countroom.faults import Fault
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Reason
 from countroom.ledger.wallet import Wallet
@@ -181,33 +171,15 @@ def _fingerprint(wish: Wish) -> bytes:
 def _read(keys: Sequence[str], ask: Ask) -> tuple[str, Wish] | Declined:
     """Understand a request or name all faults of its form at once; what the house thinks of it comes later."""
     faults: list[Fault] = []
-    key = ""
     try:
-        key = parse_key(keys)
+        key = read_key(keys, faults)
     except KeyMissing:
         return Declined(DeclineReason.KEY_MISSING)
-    except KeyInvalid as error:
-        faults.append(Fault(HEADER, str(error)))
     if ask.gateway not in terms.TERMS:
         faults.append(Fault("gateway", "is not a payment gateway of this house"))
     if ask.method is not None and ask.method not in set(Method):
         faults.append(Fault("method", f"must be one of: {', '.join(Method)}"))
-    try:
-        currency = money.currency(ask.currency)
-    except money.UnknownCurrency:
-        faults.append(Fault("currency", "is not a currency of this house"))
+    asked = read_sum(ask.amount, ask.currency, faults)
+    if asked is None or faults:
         return Declined(DeclineReason.INVALID_REQUEST, tuple(faults))
-    amount, fault = _amount(ask.amount, currency)
-    if fault:
-        faults.append(fault)
-    if faults:
-        return Declined(DeclineReason.INVALID_REQUEST, tuple(faults))
-    return key, Wish(amount, currency, ask.gateway, Method(ask.method) if ask.method is not None else None)
-
-
-def _amount(text: str, currency: money.Currency) -> tuple[int, Fault | None]:
-    try:
-        amount = money.parse_amount(text, currency)
-    except money.InvalidAmount:
-        return 0, Fault("amount", f"must be a plain positive decimal with at most {currency.exponent} places")
-    return amount, None if amount > 0 else Fault("amount", "must be more than zero")
+    return key, Wish(*asked, ask.gateway, Method(ask.method) if ask.method is not None else None)

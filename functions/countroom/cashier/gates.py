@@ -12,6 +12,7 @@ from countroom import money
 from countroom.cashier import terms
 from countroom.cashier.deposits import Deposit
 from countroom.cashier.terms import Method, Offer
+from countroom.faults import Fault
 from countroom.jurisdictions.profile import Level
 from countroom.jurisdictions.profiles import profile_of
 from countroom.ledger.movements import LimitKind, Status
@@ -33,14 +34,6 @@ class DeclineReason(StrEnum):
     NOT_VERIFIED = "not_verified"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     LIMIT_REACHED = "limit_reached"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A field of the request and what is wrong with it; never its value."""
-
-    field: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,5 @@
 """The cashier's table: deposits, payments, events that came early, and requests. See `items` and `request_items`."""
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,24 +14,19 @@ from countroom.cashier.gateways.dialect import PaymentEvent
 from countroom.cashier.idempotency import Answer, Claim, Entry
 from countroom.cashier.items import Item
 from countroom.cashier.matters import Matter
+from countroom.cashier.pages import read_start
+from countroom.cursors import check_limit, write_cursor
 from countroom.times import to_iso
 
 INDEX: Final = "by_player"
 GATEWAY_INDEX: Final = "by_gateway"
-PAGE_MAX: Final = 100
 _NO_ANSWER: Final = (BotoCoreError, ResponseParserError)  # an answer that was cut short comes as the second
 _IS_NEW: Final = "attribute_not_exists(pk)"
 _IS_UNCHANGED: Final = "#version = :expected"
-_CURSOR: Final = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z) (dep_[a-z2-7]{20})", re.ASCII)
-_CURSOR_LENGTH_MAX: Final = 128
 
 
 class StoreUnavailable(Exception):
     """The table did not answer, or what it did is unknown; the same request, repeated, is safe."""
-
-
-class InvalidCursor(ValueError):
-    """A cursor that no page of this room ever handed out."""
 
 
 class Creation(StrEnum):
@@ -200,12 +192,12 @@ class CashierStore:
         return True
 
     def list_by_player(self, player_id: str, limit: int, cursor: str | None = None) -> Page:
-        """List a player's deposits, newest first, at most `limit` (1 to PAGE_MAX); a new one may take a moment to show.
+        """List a player's deposits, newest first, at most `limit` (1 to `cursors.PAGE_MAX`); a new one may take a moment to show.
 
         Raises InvalidCursor and StoreUnavailable.
         """
-        if not 1 <= limit <= PAGE_MAX:
-            raise ValueError(f"limit must be 1 to {PAGE_MAX}")
+        check_limit(limit)
+        question = ("deposits", player_id)
         query: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": INDEX,
@@ -215,15 +207,19 @@ class CashierStore:
             "Limit": limit,
         }
         if cursor is not None:
-            query["ExclusiveStartKey"] = _start_key(player_id, cursor)
+            created_at, deposit_id = read_start(cursor, question, is_deposit_id)
+            theirs = {"player_id": {"S": player_id}, "created_at": {"S": created_at}}
+            query["ExclusiveStartKey"] = {**theirs, **items.deposit_key(deposit_id)}
         try:
             found = self._client.query(**query)
         except (ClientError, *_NO_ANSWER) as error:
             raise StoreUnavailable("deposits could not be listed") from error
         if "Items" not in found:
             raise StoreUnavailable("an answer of the cashier's table was cut short")
-        last = found.get("LastEvaluatedKey")
-        return Page(tuple(items.deposit_of(item) for item in found["Items"]), _to_cursor(last) if last else None)
+        deposits = tuple(items.deposit_of(item) for item in found["Items"])
+        if not found.get("LastEvaluatedKey"):
+            return Page(deposits, None)
+        return Page(deposits, write_cursor(question, to_iso(deposits[-1].created_at_ms), deposits[-1].deposit_id))
 
     def created_between(self, gateway: str, first_ms: int, end_ms: int) -> Iterator[Deposit]:
         """Read a gateway's deposits that were opened from `first_ms` on and before `end_ms`, oldest first, page by page.
@@ -304,22 +300,3 @@ def _is_conflict(error: Exception) -> bool:
     reasons = error.response.get("CancellationReasons", ())
     code = error.response["Error"]["Code"]
     return code == "TransactionInProgressException" or any(reason.get("Code") == "TransactionConflict" for reason in reasons)
-
-
-def _to_cursor(last: Item) -> str:
-    text = f"{last['created_at']['S']} {last['pk']['S'].removeprefix('DEPOSIT#')}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _start_key(player_id: str, cursor: str) -> Item:
-    """Find where a page starts. The player is always the caller, so nobody else's cursor opens anything of theirs."""
-    try:
-        if len(cursor) > _CURSOR_LENGTH_MAX:
-            raise InvalidCursor("too long")
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, ValueError) as error:
-        raise InvalidCursor("not a cursor") from error
-    found = _CURSOR.fullmatch(text)
-    if found is None or not is_deposit_id(found.group(2)):
-        raise InvalidCursor("not a cursor")
-    return {"player_id": {"S": player_id}, "created_at": {"S": found.group(1)}, **items.deposit_key(found.group(2))}

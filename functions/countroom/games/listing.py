@@ -4,24 +4,13 @@ Games come in the order of their ids, and a cursor names the last one shown, so 
 repeats a game nor leaves one out.
 """
 
-import base64
-import binascii
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from countroom import money
+from countroom.cursors import Question, check_limit, read_cursor, write_cursor
 from countroom.games.catalogue import EVERYWHERE, Catalogue, Game
-
-PAGE_MAX: Final = 100
-CURSOR_CHARACTERS_MAX: Final = 200
-_FORMAT: Final = 1
-
-
-class InvalidGamesCursor(ValueError):
-    """A cursor that was not given out for this filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +32,9 @@ class GamesFilter:
         )
 
     @property
-    def digest(self) -> str:
-        """Eight characters that differ between filters: they tie a cursor to its own."""
-        fields = (self.provider, self.category, self.currency, self.country)
-        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:8]
+    def question(self) -> Question:
+        """What ties a cursor to its own filter."""
+        return ("games", self.provider, self.category, self.currency, self.country)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +46,12 @@ class GamesPage:
 
 
 def page(catalogue: Catalogue, wanted: GamesFilter, limit: int, cursor: str | None = None) -> GamesPage:
-    """Return at most `limit` (1..PAGE_MAX) enabled games. Raise InvalidGamesCursor."""
-    if not 1 <= limit <= PAGE_MAX:
-        raise ValueError(f"a page has 1 to {PAGE_MAX} games")
-    after = _read_cursor(cursor, wanted) if cursor else ""
+    """Return at most `limit` (1 to `cursors.PAGE_MAX`) enabled games. Raise InvalidCursor."""
+    check_limit(limit)
+    (after,) = read_cursor(cursor, wanted.question, str) if cursor else ("",)
     matching = sorted((game for game in catalogue.offered() if game.id > after and wanted.matches(game)), key=lambda game: game.id)
     shown = tuple(matching[:limit])
-    return GamesPage(shown, _write_cursor(shown[-1].id, wanted) if len(matching) > limit else None)
+    return GamesPage(shown, write_cursor(wanted.question, shown[-1].id) if len(matching) > limit else None)
 
 
 def game_view(game: Game) -> dict[str, Any]:
@@ -90,21 +77,3 @@ def _stakes_view(game: Game) -> Mapping[str, Mapping[str, str | None]]:
 
 def _bound_view(nanos: int | None, code: str) -> str | None:
     return None if nanos is None else money.format_amount(nanos, money.currency(code))
-
-
-def _write_cursor(last: str, wanted: GamesFilter) -> str:
-    text = json.dumps([_FORMAT, last, wanted.digest], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, wanted: GamesFilter) -> str:
-    if len(cursor) > CURSOR_CHARACTERS_MAX:
-        raise InvalidGamesCursor("too long")
-    try:
-        fields: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-        written, last, digest = fields
-    except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise InvalidGamesCursor("not a cursor") from None
-    if written != _FORMAT or digest != wanted.digest or not isinstance(last, str):
-        raise InvalidGamesCursor("given out for another question")
-    return last

@@ -8,18 +8,16 @@
 This file alone spells these items.
 """
 
-import base64
-import binascii
 import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from countroom.cursors import InvalidCursor, Question, check_limit, read_cursor, write_cursor
 from countroom.identity.table import Item, Table
 from countroom.times import from_iso, to_iso
 
-PAGE_MAX: Final = 100
 DETAIL_MAX: Final = 200
 SOURCE_MAX: Final = 64
 
@@ -28,7 +26,6 @@ _PREFIX: Final = "EVENT#"
 _NOBODY: Final = "NOBODY#"
 _NOBODY_BYTES: Final = 12
 _NOBODY_KEPT_SECONDS: Final = 3600
-_CURSOR_MAX: Final = 128
 _SORT_KEY: Final = re.compile(r"EVENT#(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z)#[0-9a-f]{16}", re.ASCII)
 
 
@@ -62,10 +59,6 @@ class EventKind(StrEnum):
     EXCLUDED = "excluded"
     REOPENING_ASKED = "reopening_asked"
     CLOSED = "closed"
-
-
-class InvalidCursor(ValueError):
-    """A cursor that no page of events ever handed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +104,9 @@ class EventLog:
         return {"Put": {"TableName": self._table.name, "Item": _item(player_id, event), "ConditionExpression": _IS_NEW}}
 
     def page(self, player_id: str, limit: int, cursor: str | None = None) -> EventPage:
-        """Return a player's events, newest first, at most `limit` (1 to PAGE_MAX). Raises InvalidCursor."""
-        if not 1 <= limit <= PAGE_MAX:
-            raise ValueError(f"limit must be 1 to {PAGE_MAX}")
+        """Return a player's events, newest first, at most `limit` (1 to `cursors.PAGE_MAX`). Raises InvalidCursor."""
+        check_limit(limit)
+        question = ("security-events", player_id)
         request: dict[str, Any] = {
             "KeyConditionExpression": "pk = :player AND begins_with(sk, :prefix)",
             "ExpressionAttributeValues": {":player": {"S": _key(player_id)}, ":prefix": {"S": _PREFIX}},
@@ -121,10 +114,9 @@ class EventLog:
             "Limit": limit,
         }
         if cursor is not None:
-            # The player is always the caller, so nobody else's cursor opens anything of theirs.
-            request["ExclusiveStartKey"] = {"pk": {"S": _key(player_id)}, "sk": {"S": _sort_key_of(cursor)}}
+            request["ExclusiveStartKey"] = {"pk": {"S": _key(player_id)}, "sk": {"S": _start(cursor, question)}}
         found, last = self._table.page(**request)
-        return EventPage(tuple(_event(item) for item in found), _to_cursor(last["sk"]["S"]) if last else None)
+        return EventPage(tuple(_event(item) for item in found), write_cursor(question, last["sk"]["S"]) if last else None)
 
 
 def _key(player_id: str) -> str:
@@ -159,17 +151,8 @@ def _event(item: Item) -> SecurityEvent:
     )
 
 
-def _to_cursor(sort_key: str) -> str:
-    return base64.urlsafe_b64encode(sort_key.encode("ascii")).decode("ascii").rstrip("=")
-
-
-def _sort_key_of(cursor: str) -> str:
-    try:
-        if len(cursor) > _CURSOR_MAX:
-            raise InvalidCursor("too long")
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        raise InvalidCursor("not a cursor") from None
-    if not _SORT_KEY.fullmatch(text):
-        raise InvalidCursor("not a cursor")
-    return text
+def _start(cursor: str, question: Question) -> str:
+    (sort_key,) = read_cursor(cursor, question, str)
+    if not _SORT_KEY.fullmatch(sort_key):
+        raise InvalidCursor("no event's place")
+    return str(sort_key)

@@ -1,26 +1,20 @@
 """What has happened to a wallet, as its player may see it: pages newest first, one transaction, a period. Reads only."""
 
-import base64
-import binascii
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from countroom.cursors import InvalidCursor, Question, check_limit, read_cursor, write_cursor
 from countroom.ledger.chain import Chain, ChainBroken, Patience, Position, head_of
 from countroom.ledger.movements import HOUSEKEEPING, InvalidReference, Kind, Reference
 from countroom.ledger.records import Balances, Outcome, Record, Resolution
 from countroom.ledger.store import LedgerStore
 
-PAGE_MAX: Final = 100
 SCANNED_MAX: Final = 1000
 """Records looked at for one page: a filter that matches little may give a short page, or an empty one, that is not the last."""
 
 RECORDS_MAX: Final = 5000
 """Records of one statement: with them an answer stays below the six megabytes that a Lambda may return."""
-
-CURSOR_CHARACTERS_MAX: Final = 400
 
 MONEY: Final = frozenset(Kind) - HOUSEKEEPING
 """The kinds that a player means by "transactions"."""
@@ -37,13 +31,8 @@ _RESOLVABLE: Final = frozenset(
         Kind.CAPTURE,
     }
 )
-_CURSOR_FORMAT: Final = 1
 _WINDOW: Final = 100
 _VERSION_MAX: Final = 10**15
-
-
-class InvalidCursor(ValueError):
-    """A cursor that was not given out for this player and this filter."""
 
 
 class PeriodTooLarge(Exception):
@@ -68,10 +57,9 @@ class Filter:
         return record.kind in self.kinds and (not self.round or record.round == self.round)
 
     @property
-    def digest(self) -> str:
-        """Eight characters that differ between filters: they tie a cursor to its own."""
-        fields = (sorted(self.kinds), self.round, self.from_ms, self.to_ms)
-        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:8]
+    def question(self) -> Question:
+        """What ties a cursor to its own filter."""
+        return (sorted(self.kinds), self.round, self.from_ms, self.to_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +107,21 @@ class History:
         self._patience = patience or Patience()
 
     def page(self, player_id: str, wanted: Filter, limit: int, cursor: str | None = None) -> HistoryPage | None:
-        """Return at most `limit` (1..PAGE_MAX) entries, from the newest or from where a cursor says; None for no such player.
+        """Return at most `limit` (1 to `cursors.PAGE_MAX`) entries, from the newest or from where a cursor says.
 
-        Movements that arrive meanwhile never shift later pages. Raise InvalidCursor, IndexBehind, ChainBroken, StoreBusy.
+        None for no such player. Movements that arrive meanwhile never shift later pages. Raise InvalidCursor, IndexBehind,
+        ChainBroken, StoreBusy.
         """
-        if not 1 <= limit <= PAGE_MAX:
-            raise ValueError(f"a page has 1 to {PAGE_MAX} entries")
+        check_limit(limit)
         wallet = self._patience.read(lambda: self._store.wallet(player_id))
         if wallet is None:
             return None
         chain = Chain(self._store, player_id, self._patience)
-        start, floor = _read_cursor(cursor, wanted) if cursor else self._bounds(chain, head_of(wallet), wanted)
+        start, floor = _stretch(cursor, wanted.question) if cursor else self._bounds(chain, head_of(wallet), wanted)
         if start.version > wallet.version:
             raise InvalidCursor("beyond the newest")
         found, rest = _gather(_from_cursor(chain.down(start, floor, _WINDOW), given=cursor is not None), wanted, limit)
-        next_cursor = _write_cursor(rest, floor, wanted) if rest and rest.version >= floor else None
+        next_cursor = write_cursor(wanted.question, rest.version, rest.key, floor) if rest and rest.version >= floor else None
         return HistoryPage(wallet.currency, self._entries(found), next_cursor)
 
     def transaction(self, player_id: str, reference: Reference) -> Transaction | None:
@@ -205,24 +193,13 @@ def _from_cursor(records: Iterator[Record], *, given: bool) -> Iterator[Record]:
         yield from records
 
 
-def _write_cursor(at: Position, floor: int, wanted: Filter) -> str:
-    text = json.dumps([_CURSOR_FORMAT, at.version, at.key, floor, wanted.digest], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, wanted: Filter) -> tuple[Position, int]:
-    """Read what `_write_cursor` wrote. Nothing in it is trusted: it can only name a place in the asking player's own chain."""
-    if len(cursor) > CURSOR_CHARACTERS_MAX:
-        raise InvalidCursor("too long")
+def _stretch(cursor: str, question: Question) -> tuple[Position, int]:
+    """Read where to go on and the last version to show: a place in the asking player's own chain, whoever's cursor it was."""
+    version, key, floor = read_cursor(cursor, question, int, str, int)
     try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        fields: Any = json.loads(text)
-        written, version, key, floor, digest = fields
         Reference.from_text(key)
-    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError, InvalidReference):
-        raise InvalidCursor("not a cursor") from None
-    if type(version) is not int or type(floor) is not int or not 1 <= floor <= version <= _VERSION_MAX:
+    except InvalidReference:
+        raise InvalidCursor("no reference") from None
+    if not 1 <= floor <= version <= _VERSION_MAX:
         raise InvalidCursor("no place in a chain")
-    if written != _CURSOR_FORMAT or digest != wanted.digest:
-        raise InvalidCursor("given out for another question")
     return Position(version, key), floor

@@ -1,14 +1,11 @@
 """The desk of player protection: searches the trail, shows cases with what they rest on, takes notes, closes."""
 
-import base64
-import binascii
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from countroom.clock import Clock
+from countroom.cursors import InvalidCursor, Question, read_cursor, write_cursor
 from countroom.responsible_play.cases import Case, CaseKey, Deed, State, Step, after
 from countroom.responsible_play.markers import RULES, Fact
 from countroom.responsible_play.safety_store import CasePage, EntryPage, Place, SafetyStore
@@ -16,10 +13,7 @@ from countroom.responsible_play.trail import EntryKind, Play, slot_of, stretches
 from countroom.times import DAY_MS
 
 ATTEMPTS_MAX: Final = 5
-CURSOR_CHARACTERS_MAX: Final = 400
 SESSIONS_PERIOD_MS_MAX: Final = 31 * DAY_MS
-
-_CURSOR_FORMAT: Final = 1
 
 
 class NoSuchCase(Exception):
@@ -32,10 +26,6 @@ class OwnCase(Exception):
 
 class KeptChanging(Exception):
     """Others kept adding to the case; the same order again is safe."""
-
-
-class InvalidCursor(ValueError):
-    """A cursor that was not given out for this question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +78,26 @@ class CaseDesk:
     ) -> tuple[EntryPage, str | None]:
         """Search a player's entries from an instant on and before another, newest first. Raise InvalidCursor."""
         question = ("entries", player_id, *period, kind)
-        start = _read_cursor(cursor, question, f"TRAIL#{player_id}")
+        start = _start(cursor, question, f"TRAIL#{player_id}")
         page = self._store.entries(player_id, *period, limit, start, kind)
         return page, _cursor(page.rest, question)
 
     def entries_of_day(self, kind: EntryKind, day: str, limit: int, cursor: str | None) -> tuple[EntryPage, str | None]:
         """Search the entries of a kind and a day (UTC), newest first. Raise InvalidCursor."""
         question = ("day", kind, day)
-        page = self._store.entries_of_day(kind, day, limit, _read_cursor(cursor, question, "TRAIL#"))
+        page = self._store.entries_of_day(kind, day, limit, _start(cursor, question, "TRAIL#"))
         return page, _cursor(page.rest, question)
 
     def cases(self, state: State, limit: int, cursor: str | None) -> tuple[CasePage, str | None]:
         """List all cases that are open, or closed, those of the newest period first. Raise InvalidCursor."""
         question = ("state", state)
-        page = self._store.cases_in(state, limit, _read_cursor(cursor, question, "CASE#"))
+        page = self._store.cases_in(state, limit, _start(cursor, question, "CASE#"))
         return page, _cursor(page.rest, question)
 
     def cases_of(self, player_id: str, limit: int, cursor: str | None) -> tuple[CasePage, str | None]:
         """List a player's cases, open and closed. Raise InvalidCursor."""
         question = ("cases", player_id)
-        page = self._store.cases_of(player_id, limit, _read_cursor(cursor, question, f"CASE#{player_id}"))
+        page = self._store.cases_of(player_id, limit, _start(cursor, question, f"CASE#{player_id}"))
         return page, _cursor(page.rest, question)
 
     def sessions(self, player_id: str, from_ms: int, to_ms: int) -> list[Play]:
@@ -118,32 +108,15 @@ class CaseDesk:
         return [play for play in stretches(slots) if play.last_ms >= from_ms and play.first_ms < to_ms]
 
 
-def _digest(question: tuple[Any, ...]) -> str:
-    """Eight characters that differ between questions: they tie a cursor to its own."""
-    return hashlib.sha256(json.dumps(question).encode()).hexdigest()[:8]
+def _cursor(rest: Place | None, question: Question) -> str | None:
+    return write_cursor(question, rest.pk, rest.sk) if rest else None
 
 
-def _cursor(rest: Place | None, question: tuple[Any, ...]) -> str | None:
-    if rest is None:
-        return None
-    text = json.dumps([_CURSOR_FORMAT, rest.pk, rest.sk, _digest(question)], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str | None, question: tuple[Any, ...], pk: str) -> Place | None:
+def _start(cursor: str | None, question: Question, pk: str) -> Place | None:
     """Read what `_cursor` wrote; it can only name a place of `pk`, or below it where `pk` is the beginning of many."""
     if cursor is None:
         return None
-    if len(cursor) > CURSOR_CHARACTERS_MAX:
-        raise InvalidCursor("too long")
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        fields: Any = json.loads(text)
-        written, found, sk, digest = fields
-    except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise InvalidCursor("not a cursor") from None
-    whole = isinstance(found, str) and isinstance(sk, str) and bool(sk)
-    whole = whole and (found.startswith(pk) if pk.endswith("#") else found == pk)
-    if written != _CURSOR_FORMAT or digest != _digest(question) or not whole:
-        raise InvalidCursor("given out for another question")
+    found, sk = read_cursor(cursor, question, str, str)
+    if not sk or not (found.startswith(pk) if pk.endswith("#") else found == pk):
+        raise InvalidCursor("no place in this list")
     return Place(found, sk)

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from countroom.clock import Clock
+from countroom.faults import Fault
 from countroom.jurisdictions.profile import Profile
 from countroom.jurisdictions.profiles import profile_of
 from countroom.ledger.book import Book, Posted, Refused
@@ -35,7 +36,7 @@ from countroom.ledger.safeguards import (
 )
 from countroom.ledger.wallet import Wallet
 from countroom.responsible_play import forms
-from countroom.responsible_play.forms import Absence, Cap, Fault, Target, Unfit
+from countroom.responsible_play.forms import Absence, Cap, Target, Unfit
 
 SOURCE: Final = "player:safety"
 """Under which the ledger keeps what players ask of this desk: the player is the actor, the player API the channel."""

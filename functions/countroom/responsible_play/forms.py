@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from countroom import money
+from countroom.faults import Fault
 from countroom.jurisdictions.profile import Length, Profile
 from countroom.ledger.amounts import exact_amount
 from countroom.ledger.movements import ExclusionKind, LimitKind, Period
@@ -21,14 +22,6 @@ class Wish(StrEnum):
 
     TIME_OUT = "time_out"
     SELF_EXCLUSION = "self_exclusion"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A field of the request and what is wrong with it; never its value."""
-
-    field: str
-    message: str
 
 
 class Unfit(ValueError):

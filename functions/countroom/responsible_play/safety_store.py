@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from countroom.cursors import check_limit
 from countroom.responsible_play.cases import Case, CaseKey, Deed, State, Step
 from countroom.responsible_play.markers import Fact, FactKind, Marker
 from countroom.responsible_play.trail import Entry, EntryKind, Play
@@ -27,7 +28,6 @@ Item: TypeAlias = Mapping[str, Any]
 """An item in DynamoDB's own JSON."""
 
 BY_KIND: Final = "by_kind"
-PAGE_MAX: Final = 100
 READS_MAX: Final = 10
 """Requests for one page of a search: a filter that matches little may give a short page that is not the last."""
 
@@ -171,8 +171,7 @@ class SafetyStore:
     def _page(
         self, limit: int, start: Place | None, keys: tuple[str, ...], condition: str, values: dict[str, Any], **more: Any
     ) -> tuple[list[Item], Place | None]:
-        if not 1 <= limit <= PAGE_MAX:
-            raise ValueError(f"a page has 1 to {PAGE_MAX} entries")
+        check_limit(limit)
         asked = {"KeyConditionExpression": condition, "ExpressionAttributeValues": values, "ScanIndexForward": False, **more}
         known = {"pk": {"S": start.pk}, "sk": {"S": start.sk}, "kind_day": values.get(":kind_day")} if start else {}
         begin: Item | None = {name: known[name] for name in keys} if start else None

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from countroom.cashier.desk import OPERATION, Ask, DepositDesk, Opened, _fingerprint, _read, new_deposit_id
-from countroom.cashier.gates import Declined, DeclineReason, Fault, Wish
+from countroom.cashier.gates import Declined, DeclineReason, Wish
 from countroom.cashier.idempotency import fingerprint
 from countroom.cashier.store import CashierStore, StoreUnavailable
+from countroom.faults import Fault
 from countroom.jurisdictions.profile import Level
 from countroom.ledger.book import Book, OutcomeUnknown, Pacing, Posted
 from countroom.ledger.movements import (

@@ -8,7 +8,8 @@ from countroom.cashier.gateways.dialect import PaymentEvent, PaymentOutcome
 from countroom.cashier.idempotency import Answer, Claim, Entry
 from countroom.cashier.life import Step, advance
 from countroom.cashier.matters import matter_of
-from countroom.cashier.store import CashierStore, Creation, InvalidCursor, StoreUnavailable
+from countroom.cashier.store import CashierStore, Creation, StoreUnavailable
+from countroom.cursors import InvalidCursor, write_cursor
 from tests.unit.cashier.support import DEPOSIT_ID, OTHER_PLAYER, PLAYER, BreakingClient, deposit_of, event_of, keep, lost, nanos
 from tests.unit.clock import START_MS
 from tests.unit.conftest import CASHIER_TABLE
@@ -263,15 +264,28 @@ def test_a_list_is_newest_first_page_by_page_and_of_one_player(store: CashierSto
     assert found == mine[::-1]
 
 
-def test_a_cursor_of_another_player_opens_nothing_of_theirs(store: CashierStore) -> None:
+def test_a_cursor_belongs_to_its_player(store: CashierStore) -> None:
     for number, letter in enumerate("abc"):
         keep(store, deposit_of(deposit_id=f"dep_{letter * 20}", at_ms=START_MS + number), key=f"k-{number}")
     theirs = store.list_by_player(PLAYER, 1).next_cursor
     assert theirs is not None
-    assert store.list_by_player(OTHER_PLAYER, 10, theirs).deposits == ()
+    with pytest.raises(InvalidCursor):
+        store.list_by_player(OTHER_PLAYER, 10, theirs)
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "é", "AAAA", "a" * 500, "MjAyNi0wMS0wMVQxMjowMDowMC4wMDBaIGRlcF8x", "=" * 8])
+def test_a_made_up_cursor_opens_nothing_of_another_player(store: CashierStore) -> None:
+    keep(store, deposit_of())
+    made_up = write_cursor(("deposits", OTHER_PLAYER), "2030-01-01T00:00:00.000Z", "dep_" + "a" * 20)
+    assert store.list_by_player(OTHER_PLAYER, 10, made_up).deposits == ()
+
+
+MADE_UP = [
+    write_cursor(("deposits", PLAYER), "2030-01-01", "dep_" + "a" * 20),
+    write_cursor(("deposits", PLAYER), "2030-01-01T00:00:00Z", "dep_a"),
+]
+
+
+@pytest.mark.parametrize("cursor", [*MADE_UP, "", "x", "é", "AAAA", "a" * 500, "MjAyNi0wMS0wMVQxMjowMDowMC4wMDBaIGRlcF8x", "=" * 8])
 def test_what_no_page_handed_out_is_no_cursor(store: CashierStore, cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         store.list_by_player(PLAYER, 10, cursor)
@@ -279,5 +293,5 @@ def test_what_no_page_handed_out_is_no_cursor(store: CashierStore, cursor: str) 
 
 @pytest.mark.parametrize("limit", [0, 101, -1])
 def test_a_page_has_bounds(store: CashierStore, limit: int) -> None:
-    with pytest.raises(ValueError, match="limit"):
+    with pytest.raises(ValueError, match="1 to 100"):
         store.list_by_player(PLAYER, limit)

@@ -12,6 +12,7 @@ from countroom.cashier.gateways.openers.dialect import PaymentOrder, minor_units
 from countroom.cashier.gateways.openers.registry import OPENINGS
 from countroom.cashier.terms import METHOD_TEXT, TERMS, Fee, Method, Offer, Range, Terms
 from countroom.cashier.views import choice_view
+from countroom.faults import Fault
 from countroom.ledger.wallet import Wallet
 from tests.unit.cashier.support import EUR, PLAYER, nanos
 
@@ -76,13 +77,13 @@ def test_the_bounds_of_a_method_are_exact(amount: str, taken: bool) -> None:
     found = gates.chosen(WALLET, wish("adyen", Method.WALLET, amount), EVERYWHERE)
     assert isinstance(found, Offer) is taken
     if isinstance(found, Declined):
-        assert found.faults == (gates.Fault("amount", "must be from 1.00 to 10000.00 EUR"),)
+        assert found.faults == (Fault("amount", "must be from 1.00 to 10000.00 EUR"),)
 
 
 def test_a_currency_that_the_method_has_not_names_the_field() -> None:
     wallet = replace(WALLET, currency="JPY")
     found = gates.chosen(wallet, wish("adyen", Method.WALLET, "1000", "JPY"), EVERYWHERE)
-    assert found == Declined(DeclineReason.INVALID_REQUEST, (gates.Fault("currency", "is not taken by this payment method"),))
+    assert found == Declined(DeclineReason.INVALID_REQUEST, (Fault("currency", "is not taken by this payment method"),))
 
 
 def test_the_choices_are_those_that_would_be_taken_and_one_is_usual_at_each_gateway() -> None:

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
+from countroom.cursors import InvalidCursor
 from countroom.games.catalogue import Catalogue
 from countroom.games.entries import read_list
-from countroom.games.listing import GamesFilter, InvalidGamesCursor, game_view, page
+from countroom.games.listing import GamesFilter, game_view, page
 from tests.unit.games.shelf import sandbox_catalogue
 from tests.unit.games.test_snapshot import entries
 
@@ -74,7 +75,7 @@ def test_a_page_has_a_size(limit: int) -> None:
 
 def test_a_cursor_belongs_to_its_filter() -> None:
     cursor = page(catalogue(), EVERY, 10).next_cursor
-    with pytest.raises(InvalidGamesCursor):
+    with pytest.raises(InvalidCursor):
         page(catalogue(), GamesFilter(provider="hub88"), 10, cursor)
 
 
@@ -83,7 +84,7 @@ def test_a_cursor_belongs_to_its_filter() -> None:
     ["x", "####", "e30", base64.urlsafe_b64encode(b"[1,2,3]").decode(), base64.urlsafe_b64encode(b"[" * 90).decode(), "A" * 201],
 )
 def test_what_is_no_cursor(cursor: str) -> None:
-    with pytest.raises(InvalidGamesCursor):
+    with pytest.raises(InvalidCursor):
         page(catalogue(), EVERY, 10, cursor)
 
 

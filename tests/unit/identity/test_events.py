@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from countroom.identity.events import DETAIL_MAX, EventKind, EventLog, InvalidCursor, SecurityEvent
+from countroom.cursors import InvalidCursor, write_cursor
+from countroom.identity.events import DETAIL_MAX, EventKind, EventLog, SecurityEvent
 from countroom.identity.refusals import Unavailable
 from countroom.identity.table import Table
 from tests.unit.clock import START_MS
@@ -47,12 +48,23 @@ def test_pages_follow_each_other_without_gap_or_repeat(log: EventLog) -> None:
     assert (seen, cursor) == ([4, 3, 2, 1, 0], None)
 
 
-def test_a_cursor_opens_only_the_caller_s_own(log: EventLog) -> None:
+def test_a_cursor_belongs_to_its_player(log: EventLog) -> None:
     for second in range(3):
         log.append("pl_ann", event(second))
         log.append("pl_bob", event(second, EventKind.FROZEN))
     cursor = log.page("pl_bob", 1).next_cursor
-    assert {one.kind for one in log.page("pl_ann", 5, cursor).events} == {EventKind.LOGGED_IN}
+    assert len(log.page("pl_bob", 5, cursor).events) == 2
+    with pytest.raises(InvalidCursor):
+        log.page("pl_ann", 5, cursor)
+
+
+def test_a_made_up_cursor_opens_only_the_caller_s_own(log: EventLog) -> None:
+    log.append("pl_ann", event(0))
+    log.append("pl_bob", event(1, EventKind.FROZEN))
+    later = write_cursor(("security-events", "pl_ann"), "EVENT#2030-01-01T00:00:00.000Z#" + "0" * 16)
+    assert {one.kind for one in log.page("pl_ann", 5, later).events} == {EventKind.LOGGED_IN}
+    with pytest.raises(InvalidCursor):
+        log.page("pl_ann", 5, write_cursor(("security-events", "pl_ann"), "ACCOUNT"))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +77,7 @@ def test_cursors_that_were_never_given_out(log: EventLog, cursor: str) -> None:
 
 @pytest.mark.parametrize("limit", [0, 101, -1])
 def test_a_page_has_one_to_a_hundred(log: EventLog, limit: int) -> None:
-    with pytest.raises(ValueError, match="limit"):
+    with pytest.raises(ValueError, match="1 to 100"):
         log.page("pl_ann", limit)
 
 

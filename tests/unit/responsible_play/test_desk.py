@@ -2,13 +2,14 @@ from dataclasses import replace
 
 import pytest
 
+from countroom.faults import Fault
 from countroom.ledger.book import Posted, Refused
 from countroom.ledger.movements import ExclusionKind, Kind, LimitKind, OpenWallet, Period, Reason, Reference
 from countroom.ledger.records import Record
 from countroom.ledger.rules.limits import in_force
 from countroom.ledger.wallet import Exclusion, Limit, Pending
 from countroom.responsible_play.desk import Caller, Decline
-from countroom.responsible_play.forms import Cap, Fault
+from countroom.responsible_play.forms import Cap
 from countroom.times import from_iso
 from tests.unit.responsible_play.desk_world import DAY_MS, FOUND, HOUR_MS, MINUTE_MS, PLAYER, UNIT, Room, declined, done, keyed
 

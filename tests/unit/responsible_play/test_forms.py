@@ -1,9 +1,10 @@
 import pytest
 
+from countroom.faults import Fault
 from countroom.jurisdictions.profile import Profile
 from countroom.jurisdictions.profiles import GREAT_BRITAIN, MALTA, NEUTRAL, ONTARIO
 from countroom.ledger.movements import ExclusionKind, LimitKind, Period
-from countroom.responsible_play.forms import Absence, Cap, Fault, Target, Unfit, read_absence, read_cap, read_interval, read_target
+from countroom.responsible_play.forms import Absence, Cap, Target, Unfit, read_absence, read_cap, read_interval, read_target
 
 UNIT = 10**9
 MINUTE_MS = 60_000

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from countroom.cursors import InvalidCursor
 from countroom.responsible_play.case_desk import (
     ATTEMPTS_MAX,
     SESSIONS_PERIOD_MS_MAX,
     CaseDesk,
-    InvalidCursor,
     KeptChanging,
     NoSuchCase,
     Order,
@@ -166,7 +166,7 @@ class TestSearch:
         _, cursor = desk.entries(ANNA, (NOON, NOON + DAY_MS), 1, None, None)
         assert cursor is not None
         fields = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        fields[1] = pk
+        fields[2] = pk
         forged = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
         with pytest.raises(InvalidCursor):
             desk.entries(ANNA, (NOON, NOON + DAY_MS), 1, forged, None)

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from countroom.cursors import PAGE_MAX
 from countroom.responsible_play.cases import Case, CaseKey, Deed, State, Step, after, opened
 from countroom.responsible_play.markers import Fact, FactKind, Marker
-from countroom.responsible_play.safety_store import PAGE_MAX, READS_MAX, EntryPage, Place, SafetyStore, SafetyUnavailable, day_of
+from countroom.responsible_play.safety_store import READS_MAX, EntryPage, Place, SafetyStore, SafetyUnavailable, day_of
 from countroom.responsible_play.trail import Entry, EntryKind, Play
 from tests.unit.responsible_play.safety_world import ANNA, DAY_MS, MINUTE_MS, SAFETY_TABLE, at, make_table
 

@@ -20,7 +20,7 @@ from countroom.cashier.views import to_json
 from countroom.cashier.withdrawals import closed_loop, life, terms
 from countroom.cashier.withdrawals.apply import NotAllowed, Withdrawals
 from countroom.cashier.withdrawals.bookings import movements_of
-from countroom.cashier.withdrawals.forms import Ask, Declined, DeclineReason, Fault, Opened, OpenResult, Request, read
+from countroom.cashier.withdrawals.forms import Ask, Declined, DeclineReason, Opened, OpenResult, Request, read
 from countroom.cashier.withdrawals.life import Cancel, Step
 from countroom.cashier.withdrawals.lists import Page, WithdrawalLists
 from countroom.cashier.withdrawals.methods import Methods
@@ -30,6 +30,7 @@ from countroom.cashier.withdrawals.tally import Tally, with_request
 from countroom.cashier.withdrawals.views import withdrawal_view
 from countroom.cashier.withdrawals.withdrawal import ID_LENGTH, ID_PREFIX, Withdrawal, is_withdrawal_id
 from countroom.clock import Clock
+from countroom.faults import Fault
 from countroom.jurisdictions.profiles import profile_of
 from countroom.ledger.book import Book, Posted
 from countroom.ledger.movements import Reason

@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from countroom import money
-from countroom.cashier.idempotency import HEADER, Answer, KeyInvalid, KeyMissing, fingerprint, parse_key
+from countroom.cashier.idempotency import Answer, KeyMissing, fingerprint
+from countroom.cashier.requests import read_key, read_sum
+from countroom.faults import Fault
 
 OPERATION: Final = "POST /v1/withdrawals"
 
@@ -29,14 +31,6 @@ class DeclineReason(StrEnum):
     NOT_FOUND = "not_found"
     CANCEL_NOT_OFFERED = "cancel_not_offered"
     TOO_LATE = "too_late"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A field of the request and what is wrong with it; never its value."""
-
-    field: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +84,11 @@ class Request:
 def read(keys: Sequence[str], ask: Ask) -> Request | Declined:
     """Understand a request or name all faults of its form at once; what the house thinks of it comes later."""
     faults: list[Fault] = []
-    key = ""
     try:
-        key = parse_key(keys)
+        key = read_key(keys, faults)
     except KeyMissing:
         return Declined(DeclineReason.KEY_MISSING)
-    except KeyInvalid as error:
-        faults.append(Fault(HEADER, str(error)))
-    try:
-        currency = money.currency(ask.currency)
-    except money.UnknownCurrency:
-        faults.append(Fault("currency", "is not a currency of this house"))
+    asked = read_sum(ask.amount, ask.currency, faults)
+    if asked is None or faults:
         return Declined(DeclineReason.INVALID_REQUEST, tuple(faults))
-    amount, fault = _amount(ask.amount, currency)
-    if fault:
-        faults.append(fault)
-    return Declined(DeclineReason.INVALID_REQUEST, tuple(faults)) if faults else Request(amount, currency, ask.deposit_id, key)
-
-
-def _amount(text: str, currency: money.Currency) -> tuple[int, Fault | None]:
-    try:
-        amount = money.parse_amount(text, currency)
-    except money.InvalidAmount:
-        return 0, Fault("amount", f"must be a plain positive decimal with at most {currency.exponent} places")
-    return amount, None if amount > 0 else Fault("amount", "must be more than zero")
+    return Request(*asked, ask.deposit_id, key)

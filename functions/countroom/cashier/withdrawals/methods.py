@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from countroom.cashier.deposits import Deposit, is_deposit_id
-from countroom.cashier.store import PAGE_MAX, CashierStore
+from countroom.cashier.store import CashierStore
 from countroom.cashier.withdrawals.terms import pays_back
+from countroom.cursors import PAGE_MAX
 
 PAGES_MAX: Final = 50
 """The newest 5,000 deposits of a player count; who has more has had what came before paid back or played it."""

@@ -5,11 +5,12 @@ import json
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from countroom.cashier.store import InvalidCursor, StoreUnavailable
+from countroom.cashier.store import StoreUnavailable
 from countroom.cashier.withdrawals.decisions import By, RefuseReason
 from countroom.cashier.withdrawals.life import Approve, Clearance, Flag, Refuse, Said, Screened, Submit
 from countroom.cashier.withdrawals.views import STATUS_TEXT, WHY_REFUSED, staff_view, withdrawal_view
 from countroom.cashier.withdrawals.withdrawal import Attention, Withdrawal, WithdrawalStatus, Word
+from countroom.cursors import InvalidCursor
 from tests.unit.cashier.support import OTHER_PLAYER, PLAYER, nanos
 from tests.unit.cashier.withdrawals.world import World
 
@@ -135,7 +136,7 @@ class TestList:
 
     @pytest.mark.parametrize("limit", [0, 101])
     def test_a_bad_limit(self, world: World, limit: int) -> None:
-        with pytest.raises(ValueError, match="limit"):
+        with pytest.raises(ValueError, match="1 to 100"):
             world.desk.page(PLAYER, limit, None)
 
     @pytest.mark.parametrize("answer", [LOST, {}])
