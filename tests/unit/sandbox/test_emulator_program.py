@@ -50,6 +50,16 @@ def test_another_package_is_another_copy(scratch: Path) -> None:
     assert first.resolve() != second.resolve()
 
 
+def test_no_name_leads_out_of_the_folder(scratch: Path) -> None:
+    path = archive(scratch / "a")
+    with zipfile.ZipFile(path, "a") as made:
+        made.writestr("../../../outside", "")
+        made.writestr(str(scratch / "absolute"), "")
+    place = unpack(path)
+    assert sorted(found.name for found in place.resolve().rglob("*") if found.is_file()) == ["absolute", "one.py", "outside"]
+    assert {found.name for found in scratch.iterdir()} == {"a", FOLDER}
+
+
 def test_a_folder_that_is_not_empty_is_left_as_it_is(scratch: Path) -> None:
     path = archive(scratch / "a")
     place = path.with_name("code")
