@@ -168,10 +168,12 @@ def _look_for_files(reconciler: Reconciler, gateway: str) -> None:
 
 def _look_for_overdue(store: CashierStore, reconciler: Reconciler, gateway: str) -> None:
     found = overdue.look(store, _book(), gateway, system_clock(), reconciler.check_time)
-    telemetry.count("DepositsPendingTooLong", len(found.waiting), dimensions={"gateway": gateway})
+    telemetry.count("DepositsPendingTooLong", len(found.waiting) + len(found.refused), dimensions={"gateway": gateway})
     telemetry.count("DepositsExpired", len(found.expired), dimensions={"gateway": gateway})
     for deposit_id in found.waiting[:SHOWN_MAX]:
         telemetry.logger.warning("deposit pending too long", gateway=gateway, deposit_id=deposit_id)
+    for deposit_id, reason in found.refused[:SHOWN_MAX]:
+        telemetry.logger.warning("deposit not expired", gateway=gateway, deposit_id=deposit_id, reason=reason)
     if found.expired:
         telemetry.logger.info("deposits expired", gateway=gateway, deposits=len(found.expired), left=found.left)
 

@@ -32,7 +32,6 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CONFLICT = "conflict"
     BALANCE_REMAINS = "balance_remains"
-    REQUEST_IN_PROGRESS = "request_in_progress"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     WRONG_CURRENCY = "wrong_currency"
     LIMIT_REACHED = "limit_reached"
@@ -93,7 +92,6 @@ TABLE: Mapping[Code, Entry] = {
     Code.METHOD_NOT_ALLOWED: Entry(HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here."),
     Code.CONFLICT: Entry(HTTPStatus.CONFLICT, "The request does not fit the current state."),
     Code.BALANCE_REMAINS: Entry(HTTPStatus.CONFLICT, "There is still money in the account."),
-    Code.REQUEST_IN_PROGRESS: Entry(HTTPStatus.CONFLICT, "The same request is still being worked on."),
     Code.INSUFFICIENT_FUNDS: Entry(HTTPStatus.CONFLICT, "The balance does not cover the amount."),
     Code.WRONG_CURRENCY: Entry(HTTPStatus.CONFLICT, "The wallet is held in another currency."),
     Code.LIMIT_REACHED: Entry(HTTPStatus.CONFLICT, "A limit of the player has been reached."),

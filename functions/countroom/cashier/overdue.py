@@ -38,11 +38,16 @@ _PLAYERS_TURN: Final = frozenset({DepositStatus.CREATED, DepositStatus.REQUIRES_
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """The ids of what people have to ask the gateway about, and of what has expired; and how many were left for the next look."""
+    """What a look came to: ids of deposits, and how many were left for the next one.
+
+    `waiting`: people have to ask the gateway about them. `refused`: they would have expired, but the ledger does not give back what
+    they took, for the reason beside the id; each is as it was, and for people too.
+    """
 
     waiting: tuple[str, ...]
     expired: tuple[str, ...]
     left: int
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 def is_overdue(deposit: Deposit, now_ms: int) -> bool:
@@ -75,11 +80,12 @@ def look(store: CashierStore, book: Book, gateway: str, now_ms: int, go_on: Call
     """Look at a gateway's deposits of the last days and close what expires. `go_on` is asked before each, and may raise.
 
     A deposit that has moved meanwhile is let be: each change is conditional on what was read. So a repeat, also of a look that
-    broke off, closes nothing twice. What one took of its player's limits is given back with its end (see `uses`). Raises
-    StoreUnavailable, NotGivenBack and the ledger's OutcomeUnknown.
+    broke off, closes nothing twice. What one took of its player's limits is given back with its end (see `uses`); where the ledger
+    refuses that, the others do not wait for it. Raises StoreUnavailable and the ledger's OutcomeUnknown.
     """
     waiting: list[str] = []
     closed: list[str] = []
+    refused: list[tuple[str, str]] = []
     left = 0
     for deposit in store.created_between(gateway, now_ms - LOOKBACK_MS, now_ms - min(LIMITS_MS.values())):
         go_on()
@@ -89,6 +95,12 @@ def look(store: CashierStore, book: Book, gateway: str, now_ms: int, go_on: Call
             waiting.append(deposit.deposit_id)
         elif len(closed) >= EXPIRED_MAX:
             left += 1
-        elif uses.move(store, book, deposit, expired(deposit, now_ms)):
-            closed.append(deposit.deposit_id)
-    return Overdue(tuple(waiting), tuple(closed), left)
+        else:
+            try:
+                moved = uses.move(store, book, deposit, expired(deposit, now_ms))
+            except uses.NotGivenBack as reason:
+                refused.append((deposit.deposit_id, reason.reason.value))
+                continue
+            if moved:
+                closed.append(deposit.deposit_id)
+    return Overdue(tuple(waiting), tuple(closed), left, tuple(refused))

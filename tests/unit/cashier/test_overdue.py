@@ -223,6 +223,18 @@ class TestCounted:
         with pytest.raises(uses.NotGivenBack):
             uses.move(office.store, book, stranger, expired(stranger, NOW))  # type: ignore[arg-type]  # as above
 
+    def test_for_what_the_ledger_refuses_the_others_do_not_wait(self) -> None:
+        office = Office(replace(deposit_of(), counted=True))
+        stranger = replace(office.deposit, player_id="pl_" + "b" * 20)
+        book = MemoryBook(stranger.player_id)
+        book.records |= office.book.records
+        other = deposit_of(deposit_id="dep_" + "z" * 20)
+        shelf = Shelf(stranger, other)
+        shelf.moving = office.store.moving  # type: ignore[attr-defined]  # as above
+        found = look(shelf, book, "standard", NOW, lambda: None)  # type: ignore[arg-type]  # in-memory twins of the ports
+        assert found == Overdue((), (other.deposit_id,), 0, ((stranger.deposit_id, "reference_mismatch"),))
+        assert shelf.kept[stranger.deposit_id] is stranger
+
 
 class TestTriedAgain:
     """A payment that failed at a gateway that lets it be tried again goes on counting until it is given up."""

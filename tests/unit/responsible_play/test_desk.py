@@ -176,6 +176,16 @@ def test_the_same_request_under_the_same_key_is_one_movement() -> None:
     assert second.wallet == first.wallet, "the raise goes on waiting from the first time"
 
 
+def test_a_removal_is_answered_again_after_it_has_taken_effect() -> None:
+    room = with_limit()
+    done(room.desk.remove_limit(keyed("k1"), "deposit", "24h"))
+    room.clock.advance(milliseconds=DAY_MS)
+    assert cap_of(room) is None
+    assert done(room.desk.remove_limit(keyed("k1"), "deposit", "24h")).replayed
+    declined(room.desk.remove_limit(keyed("k1"), "deposit", "7d"), Decline.KEY_REUSED)
+    declined(room.desk.remove_limit(keyed("k2"), "deposit", "24h"), Decline.NOT_SET)
+
+
 def test_another_request_under_the_same_key_is_refused() -> None:
     room = with_limit()
     done(room.desk.set_limit(keyed("k1"), "deposit", "24h", Cap("90.00")))

@@ -58,7 +58,7 @@ class Door(http.Bearer):
         return "pl_1"
 
 
-app = http.create_app({Stale: Code.REQUEST_IN_PROGRESS, Forged: "not_authenticated"})
+app = http.create_app({Stale: Code.CONFLICT, Forged: "not_authenticated"})
 Player = Annotated[str, Depends(Door().player_id)]
 
 
@@ -297,7 +297,7 @@ def test_an_unknown_method_is_told_which_there_are() -> None:
     ("kind", "code"),
     [
         ("problem", "conflict"),
-        ("named", "request_in_progress"),
+        ("named", "conflict"),
         ("unknown", "internal_error"),
         ("outcome", "temporarily_unavailable"),
         ("timeout", "temporarily_unavailable"),
