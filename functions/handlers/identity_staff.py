@@ -38,12 +38,9 @@ from countroom.verification.standing import Standing as Verification
 from countroom.verification.standing import Word
 from countroom.verification.store import StandingStore, StandingsUnavailable
 from countroom.verification.views import staff_view
+from handlers.parts import staff
 from handlers.parts.people import People
 from runtime import aws, settings, telemetry
-
-ERRORS_MAX: Final = 10
-
-_AGAIN: Final = ("temporarily_unavailable", "The order could not be completed now; repeating it is safe.")
 
 
 class OwnAccount(Exception):
@@ -55,19 +52,15 @@ REFUSALS: Final[Mapping[type[Exception], tuple[str, str]]] = {
     AccountClosed: ("account_closed", "The account is closed for good."),
     RequestReused: ("request_id_reused", "The request id was used for another player."),
     ChangedMeanwhile: ("conflict", "The account kept changing; repeating the order is safe."),
-    Unavailable: _AGAIN,
-    OutcomeUnknown: _AGAIN,
+    Unavailable: staff.AGAIN,
+    OutcomeUnknown: staff.AGAIN,
     OrderReused: ("request_id_reused", "The request id was used for another order."),
     KeptChanging: ("conflict", "The account kept changing; repeating the order is safe."),
-    StandingsUnavailable: _AGAIN,
-    StoreUnavailable: _AGAIN,
+    StandingsUnavailable: staff.AGAIN,
+    StoreUnavailable: staff.AGAIN,
     OwnAccount: ("own_account", "Nobody verifies his own account."),
 }
 """What staff are told of what the rooms refuse."""
-
-
-class SupportFailed(Exception):
-    """The order could not be carried out. The message is all that its sender may know; operators find the rest in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +117,10 @@ def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
         sent = Event.model_validate(event)
     except ValidationError as error:
         telemetry.count("SupportOrderRefused", dimensions={"code": "invalid_request"})
-        return _refused("invalid_request", "The order holds invalid fields.", _fields(error))
+        return staff.misread(error, "event").view
     if sent.level is not None and isinstance(sent.action, Action):
         telemetry.count("SupportOrderRefused", dimensions={"code": "invalid_request"})
-        return _refused(
-            "invalid_request", "The order holds invalid fields.", [{"field": "level", "message": "is not of this order"}]
-        )
+        return staff.invalid("level", "is not of this order").view
     request_id = sent.request_id or str(context.aws_request_id)
     try:
         view = _carried_out(sent, request_id)
@@ -137,10 +128,10 @@ def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
         code, message = REFUSALS[type(refusal)]
         telemetry.count("SupportOrderRefused", dimensions={"code": code})
         telemetry.logger.warning("support order refused", action=sent.action.value, player_id=sent.player_id, code=code)
-        return _refused(code, message)
+        return staff.Refused(code, message).view
     except Exception as error:  # noqa: BLE001 - the outermost edge: a caller learns that it failed, operators get the log line
         telemetry.logger.error("support order failed", action=sent.action.value, failure=telemetry.describe(error))
-        raise SupportFailed("The order could not be completed; its log says why.") from None
+        raise staff.StaffFailed("The order could not be completed; its log says why.") from None
     telemetry.count("SupportOrderDone", dimensions={"action": sent.action.value})
     # Who ordered it is in the event: an actor's name may be an e-mail address, and no log line carries one.
     telemetry.logger.info("support order done", action=sent.action.value, player_id=sent.player_id, replayed=view["replayed"])
@@ -195,20 +186,6 @@ def _exclusion(exclusion: Exclusion | None) -> dict[str, Any] | None:
     until = to_iso(exclusion.until_ms) if exclusion.until_ms < FOREVER_MS else None
     reopens_at = to_iso(exclusion.reopens_at_ms) if exclusion.reopens_at_ms else None
     return {"kind": exclusion.kind.value, "since": to_iso(exclusion.since_ms), "until": until, "reopens_at": reopens_at}
-
-
-def _refused(code: str, message: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
-    return {"refused": {"code": code, "message": message, **({"errors": errors} if errors else {})}}
-
-
-def _fields(error: ValidationError) -> list[dict[str, str]]:
-    known = {"missing": "is required", "extra_forbidden": "is not known"}
-    # An order is flat, so a field is named by the first part of its place; one that may be of two kinds has an error for each.
-    named = {
-        str(found["loc"][0])[:64] if found["loc"] else "event": known.get(found["type"], "is not valid")
-        for found in error.errors(include_url=False, include_input=False)
-    }
-    return [{"field": field, "message": message} for field, message in named.items()][:ERRORS_MAX]
 
 
 handler: Final = telemetry.observed(_serve)

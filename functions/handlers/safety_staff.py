@@ -36,21 +36,19 @@ from countroom.responsible_play.cases import Case, Deed, NotAllowed, State, case
 from countroom.responsible_play.safety_store import CasePage, SafetyStore, SafetyUnavailable
 from countroom.responsible_play.trail import EntryKind, Play
 from countroom.times import InvalidInstant, from_iso_or_day, to_iso
+from handlers.parts import staff
 from handlers.parts.people import People
 from runtime import aws, settings, telemetry
 
-ERRORS_MAX: Final = 10
 LIMIT: Final = 50
-
-_AGAIN: Final = ("temporarily_unavailable", "The order could not be completed now; repeating it is safe.")
 
 REFUSALS: Final[Mapping[type[Exception], tuple[str, str]]] = {
     NoSuchCase: ("not_found", "There is no such case."),
     OwnCase: ("own_case", "Nobody works on the case that is about himself."),
     KeptChanging: ("conflict", "Others kept adding to the case; repeating the order is safe."),
     InvalidCursor: ("invalid_cursor", "The cursor was not given out for this question."),
-    SafetyUnavailable: _AGAIN,
-    StoreUnavailable: _AGAIN,
+    SafetyUnavailable: staff.AGAIN,
+    StoreUnavailable: staff.AGAIN,
 }
 """What staff are told of what the desk refuses."""
 
@@ -59,10 +57,6 @@ NOT_ALLOWED: Final[Mapping[str, str]] = {
     cases.TOO_MANY_NOTES: "The case takes no other note; it can be closed.",
     cases.REQUEST_REUSED: "The request id was used for another order.",
 }
-
-
-class StaffFailed(Exception):
-    """The order could not be carried out. The message is all that its sender may know; operators find the rest in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +128,6 @@ class Event(BaseModel):
         return self
 
 
-class _Refused(Exception):
-    """The order is not carried out, and this is why; no value of it is repeated."""
-
-    def __init__(self, code: str, message: str, errors: list[dict[str, str]] | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.view = {"refused": {"code": code, "message": message, **({"errors": errors} if errors else {})}}
-
-
 @cache
 def _desk() -> CaseDesk:
     told = settings.load(Settings)
@@ -155,16 +140,16 @@ def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:
         sent = Event.model_validate(event)
     except ValidationError as error:
         telemetry.count("SafetyOrderRefused", dimensions={"code": "invalid_request"})
-        return _Refused("invalid_request", "The order holds invalid fields.", _fields(error)).view
+        return staff.misread(error, "action").view
     try:
         answer = _carried_out(sent, sent.request_id or str(context.aws_request_id))
-    except _Refused as refused:
+    except staff.Refused as refused:
         telemetry.count("SafetyOrderRefused", dimensions={"code": refused.code})
         telemetry.logger.warning("safety order refused", action=sent.action.value, code=refused.code)
         return refused.view
     except Exception as error:  # noqa: BLE001 - the outermost edge: a caller learns that it failed, operators get the log line
         telemetry.logger.error("safety order failed", action=sent.action.value, failure=telemetry.describe(error))
-        raise StaffFailed("The order could not be completed; its log says why.") from None
+        raise staff.StaffFailed("The order could not be completed; its log says why.") from None
     telemetry.count("SafetyOrderDone", dimensions={"action": sent.action.value})
     # Who ordered it is kept with the case: an actor's name may be an e-mail address, and no log line carries one.
     telemetry.logger.info("safety order done", action=sent.action.value)
@@ -186,9 +171,9 @@ def _carried_out(sent: Event, request_id: str) -> dict[str, Any]:
                 deed = Deed.CLOSED if sent.action is Action.CLOSE else Deed.NOTED
                 return _shown(_desk().carry_out(Order(sent.case_id, deed, sent.actor, sent.reason, request_id)))
     except NotAllowed as refused:
-        raise _Refused(refused.code, NOT_ALLOWED[refused.code]) from None
+        raise staff.Refused(refused.code, NOT_ALLOWED[refused.code]) from None
     except tuple(REFUSALS) as refusal:
-        raise _Refused(*REFUSALS[type(refusal)]) from None
+        raise staff.Refused(*REFUSALS[type(refusal)]) from None
 
 
 def _searched(sent: Event) -> dict[str, Any]:
@@ -199,7 +184,7 @@ def _searched(sent: Event) -> dict[str, Any]:
         # Without an end the search ends after the newest; a cursor is tied to the period, so it cannot be the moment of asking.
         period = (_instant("from", sent.from_text, 0), _instant("to", sent.to_text, _LAST_MS))
         if period[0] > period[1]:
-            raise _invalid("to", "lies before the start")
+            raise staff.invalid("to", "lies before the start")
         page, cursor = _desk().entries(sent.player_id, period, sent.limit, sent.cursor, sent.kind)
     return {"entries": [entry.view() for entry in page.entries], "next_cursor": cursor}
 
@@ -207,7 +192,7 @@ def _searched(sent: Event) -> dict[str, Any]:
 def _sessions(sent: Event) -> dict[str, Any]:
     from_ms, to_ms = _instant("from", sent.from_text, 0), _instant("to", sent.to_text, 0)
     if not 0 <= to_ms - from_ms <= SESSIONS_PERIOD_MS_MAX:
-        raise _invalid("to", "is not within 31 days after the start")
+        raise staff.invalid("to", "is not within 31 days after the start")
     return {"sessions": [_session(play) for play in _desk().sessions(sent.player_id, from_ms, to_ms)]}
 
 
@@ -240,24 +225,7 @@ def _instant(field: str, text: str, otherwise: int) -> int:
     try:
         return from_iso_or_day(text)
     except InvalidInstant:
-        raise _invalid(field, "is not an instant or a day") from None
-
-
-def _invalid(field: str, message: str) -> _Refused:
-    return _Refused("invalid_request", "The order holds invalid fields.", [{"field": field, "message": message}])
-
-
-def _fields(error: ValidationError) -> list[dict[str, str]]:
-    known = {"missing": "is required", "extra_forbidden": "is not known"}
-    return [
-        {
-            "field": ".".join(map(str, found["loc"]))[:64] or "action",
-            "message": str(found["msg"]).removeprefix("Value error, ")
-            if found["type"] == "value_error"
-            else known.get(found["type"], "is not valid"),
-        }
-        for found in error.errors(include_url=False, include_input=False)[:ERRORS_MAX]
-    ]
+        raise staff.invalid(field, "is not an instant or a day") from None
 
 
 handler: Final = telemetry.observed(_serve)

@@ -27,11 +27,9 @@ from countroom.cashier.withdrawals.views import staff_view
 from countroom.cashier.withdrawals.withdrawal import Withdrawal
 from countroom.clock import system_clock
 from countroom.ledger.book import OutcomeUnknown
-from handlers.parts import withdrawing
+from handlers.parts import staff, withdrawing
 from handlers.parts.people import People
 from runtime import aws, settings, telemetry
-
-ERRORS_MAX: Final = 10
 
 NOT_ALLOWED: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.WRONG_STAGE: "The withdrawal does not stand where this can be done, or no longer.",
@@ -41,21 +39,6 @@ NOT_ALLOWED: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.CANCEL_NOT_OFFERED: "Where the player lives, no withdrawal may be called back at the player's wish.",
 }
 """What staff are told of what a withdrawal does not let happen; the code is the reason's."""
-
-_AGAIN: Final = ("temporarily_unavailable", "The order could not be completed now; repeating it is safe.")
-
-
-class StaffFailed(Exception):
-    """The order could not be carried out. The message is all that its sender may know; operators find the rest in the log."""
-
-
-class _Refused(Exception):
-    """The order is not carried out, and this is why; no value of it is repeated."""
-
-    def __init__(self, code: str, message: str, errors: list[dict[str, str]] | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.view = {"refused": {"code": code, "message": message, **({"errors": errors} if errors else {})}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +117,10 @@ def _serve(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         sent = Event.model_validate(event)
     except ValidationError as error:
         telemetry.count("WithdrawalOrderRefused", dimensions={"code": "invalid_request"})
-        return _Refused("invalid_request", "The order holds invalid fields.", _fields(error)).view
+        return staff.misread(error, "action").view
     try:
         answer = _carried_out(sent)
-    except _Refused as refused:
+    except staff.Refused as refused:
         telemetry.count("WithdrawalOrderRefused", dimensions={"code": refused.code})
         telemetry.logger.warning(
             "withdrawal order refused", action=sent.action.value, withdrawal_id=sent.withdrawal_id, code=refused.code
@@ -145,7 +128,7 @@ def _serve(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return refused.view
     except Exception as error:  # noqa: BLE001 - the outermost edge: a caller learns that it failed, operators get the log line
         telemetry.logger.error("withdrawal order failed", action=sent.action.value, failure=telemetry.describe(error))
-        raise StaffFailed("The order could not be completed; its log says why.") from None
+        raise staff.StaffFailed("The order could not be completed; its log says why.") from None
     telemetry.count("WithdrawalOrderDone", dimensions={"action": sent.action.value})
     # Who ordered it is kept with the withdrawal: an actor's name may be an e-mail address, and no log line carries one.
     telemetry.logger.info("withdrawal order done", action=sent.action.value, withdrawal_id=sent.withdrawal_id)
@@ -159,15 +142,17 @@ def _carried_out(sent: Event) -> dict[str, Any]:
             return {"withdrawals": [staff_view(one, now_ms) for one in queue.withdrawals], "complete": queue.complete}
         return {"withdrawal": staff_view(_decided(sent), system_clock())}
     except NoSuchWithdrawal:
-        raise _Refused("not_found", "There is no such withdrawal.") from None
+        raise staff.Refused("not_found", "There is no such withdrawal.") from None
     except NotAllowed as refused:
-        raise _Refused(refused.reason.value, NOT_ALLOWED[refused.reason]) from None
+        raise staff.Refused(refused.reason.value, NOT_ALLOWED[refused.reason]) from None
     except Barred as barred:
-        raise _Refused("barred", f"The player may not withdraw: {barred.code}. The withdrawal can be refused.") from None
+        raise staff.Refused("barred", f"The player may not withdraw: {barred.code}. The withdrawal can be refused.") from None
     except LedgerRefused:
-        raise _Refused("ledger_differs", "The ledger holds something else than this withdrawal says; see the runbook.") from None
+        raise staff.Refused(
+            "ledger_differs", "The ledger holds something else than this withdrawal says: see the runbook."
+        ) from None
     except (StoreUnavailable, OutcomeUnknown):
-        raise _Refused(*_AGAIN) from None
+        raise staff.Refused(*staff.AGAIN) from None
 
 
 def _decided(sent: Event) -> Withdrawal:
@@ -198,22 +183,8 @@ def _amount(sent: Event) -> int | None:
     except money.InvalidAmount:
         amount = 0
     if amount <= 0:
-        message = f"must be a plain positive decimal with at most {currency.exponent} places"
-        raise _Refused("invalid_request", "The order holds invalid fields.", [{"field": "amount", "message": message}])
+        raise staff.invalid("amount", f"must be a plain positive decimal with at most {currency.exponent} places")
     return amount
-
-
-def _fields(error: ValidationError) -> list[dict[str, str]]:
-    known = {"missing": "is required", "extra_forbidden": "is not known"}
-    return [
-        {
-            "field": ".".join(map(str, found["loc"]))[:64] or "action",
-            "message": str(found["msg"]).removeprefix("Value error, ")
-            if found["type"] == "value_error"
-            else known.get(found["type"], "is not valid"),
-        }
-        for found in error.errors(include_url=False, include_input=False)[:ERRORS_MAX]
-    ]
 
 
 handler: Final = telemetry.observed(_serve)

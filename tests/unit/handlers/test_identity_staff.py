@@ -23,6 +23,7 @@ from countroom.verification.desk import VerificationDesk
 from countroom.verification.levels import State
 from countroom.verification.store import StandingStore
 from handlers import identity_staff
+from handlers.parts.staff import StaffFailed
 from runtime import telemetry
 from tests.unit.clock import START_MS
 from tests.unit.conftest import LEDGER_TABLE, PLAYERS_TABLE
@@ -306,7 +307,7 @@ def test_a_fault_of_ours_is_told_without_its_words(world: World, monkeypatch: py
         raise RuntimeError("hunter2")
 
     monkeypatch.setattr(support.Support, "carry_out", broken)
-    with pytest.raises(identity_staff.SupportFailed, match="its log says why"):
+    with pytest.raises(StaffFailed, match="its log says why"):
         world.order("freeze")
 
 

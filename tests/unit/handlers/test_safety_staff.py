@@ -12,6 +12,7 @@ from countroom.responsible_play.safety_store import SafetyStore, SafetyUnavailab
 from countroom.responsible_play.trail import Entry, EntryKind, Play
 from handlers import safety_staff
 from handlers.parts.people import People
+from handlers.parts.staff import StaffFailed
 from tests.unit.clock import FixedClock
 from tests.unit.conftest import PLAYERS_TABLE
 from tests.unit.responsible_play.safety_world import ANNA, MINUTE_MS, SAFETY_TABLE, at, make_table
@@ -168,7 +169,7 @@ def test_a_table_that_is_away_and_a_failure_say_only_that(
     monkeypatch.setattr(SafetyStore, "case", away)
     assert code(order("case", case_id=CASE_ID)) == "temporarily_unavailable"
     monkeypatch.setattr(SafetyStore, "case", lambda *_told: 1 / 0)
-    with pytest.raises(safety_staff.StaffFailed, match="could not be completed"):
+    with pytest.raises(StaffFailed, match="could not be completed"):
         order("close", **ON_CASE)
     lines = " ".join(str(vars(record)) for record in caplog.records)
     assert "jane@example.com" not in lines

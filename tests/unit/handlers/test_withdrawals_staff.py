@@ -18,6 +18,7 @@ from countroom.verification.standing import Word as VerificationWord
 from handlers import withdrawals_staff
 from handlers.parts import withdrawing
 from handlers.parts.people import People
+from handlers.parts.staff import StaffFailed
 from runtime import telemetry
 from tests.unit.cashier.support import PLAYER
 from tests.unit.clock import FixedClock
@@ -180,7 +181,7 @@ def test_what_nobody_expected_is_an_error_without_a_word_of_it(office: Office, m
         raise KeyError("secret detail")
 
     monkeypatch.setattr(withdrawals_staff._decisions()._withdrawals, "happen", failing)
-    with pytest.raises(withdrawals_staff.StaffFailed) as raised:
+    with pytest.raises(StaffFailed) as raised:
         office.on("approve")
     assert "secret" not in str(raised.value)
 
