@@ -29,7 +29,6 @@ EXPECTED = {
     "method_not_allowed": 405,
     "conflict": 409,
     "balance_remains": 409,
-    "request_in_progress": 409,
     "insufficient_funds": 409,
     "wrong_currency": 409,
     "limit_reached": 409,
