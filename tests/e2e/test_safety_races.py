@@ -8,10 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+from sandbox.emulator import WORKERS_MAX
 from sandbox.player import RefusedError
 from sandbox.provider.guest import Guest, newcomer
 from sandbox.provider.hub88 import SPEAKER
@@ -22,7 +23,8 @@ from tests.conformance.over_http.casino import Casino, Spot, turn
 from tests.e2e import world
 from tests.e2e.routes import AT_ONCE
 
-MANY, SIDE_BY_SIDE = 50, 2 * AT_ONCE
+MANY = 50
+Answer = TypeVar("Answer")
 DAY = "24h"
 LIMIT_WORD = "RS_ERROR_LIMIT_REACHED"
 
@@ -45,12 +47,12 @@ def casino(stack: Stack) -> Casino:
     return Casino(stack)
 
 
-def calmly(guest: Guest, path: str) -> Any:
-    """Read something, again while the emulator is still busy with the crowd."""
+def calmly(ask: Callable[[], Answer]) -> Answer:
+    """Ask, and again while the emulator is busy with the crowd or nobody knows what became of it."""
     pause = Pause()
     while True:
         try:
-            return guest.api.call("GET", path)
+            return ask()
         except RefusedError as refusal:
             if refusal.status != 429 and refusal.status < 500:
                 raise
@@ -59,37 +61,41 @@ def calmly(guest: Guest, path: str) -> Any:
         pause.take()
 
 
-def crowd(guest: Guest, job: Callable[[int], str]) -> list[str]:
-    """Fifty deposits, as many of them side by side as the emulator runs.
+def read(guest: Guest, path: str) -> Any:
+    return calmly(lambda: guest.api.call("GET", path))
 
-    Each that runs is a process of its own, which takes seconds to start: they are started a few at a time before the race begins,
-    or all would be killed for being slow.
+
+def lower(guest: Guest, kind: str, amount: str) -> None:
+    """Lower a limit, once however often it has to be asked for."""
+    key = str(uuid.uuid4())
+    calmly(lambda: guest.api.set_limit(kind, DAY, amount, key))
+
+
+def crowd(guest: Guest, job: Callable[[int], str]) -> list[str]:
+    """Fifty deposits at once; what the emulator does not run side by side it throttles.
+
+    Each that runs is a process of its own, which has to start: they are started a few at a time before the race begins, so that it
+    is one of deposits and not of starts.
     """
-    for number in range(4, SIDE_BY_SIDE + 1, 4):
-        world.at_once(number, lambda _: calmly(guest, "/v1/deposits"))
-    return world.at_most_at_once(SIDE_BY_SIDE, MANY, job)
+    for number in range(4, WORKERS_MAX + 1, 4):
+        world.at_once(number, lambda _: read(guest, "/v1/deposits"))
+    return world.at_once(MANY, job)
 
 
 def limit_of(guest: Guest, kind: str) -> tuple[str, str, str]:
     """What a limit is, what is spent of it, and what is left."""
-    (found,) = [one for one in calmly(guest, "/v1/play-safety")["limits"] if one["kind"] == kind]
+    (found,) = [one for one in read(guest, "/v1/play-safety")["limits"] if one["kind"] == kind]
     return found["cap"], found["spent"], found["left"]
 
 
 def opened(guest: Guest, amount: str, key: str = "") -> str:
-    """Ask for a deposit, the same again while nobody knows what became of it; gives what is answered in a word."""
-    key, pause = key or str(uuid.uuid4()), Pause()
-    while True:
-        try:
-            guest.api.open_deposit(amount, "EUR", key)
-        except RefusedError as refusal:
-            if refusal.status < 500 and refusal.status != 429 and refusal.code != "request_in_progress":
-                return refusal.code
-        except NoAnswerError:
-            pass
-        else:
-            return "opened"
-        pause.take()
+    """Ask for a deposit; gives what is answered in a word."""
+    key = key or str(uuid.uuid4())
+    try:
+        calmly(lambda: guest.api.open_deposit(amount, "EUR", key))
+    except RefusedError as refusal:
+        return refusal.code
+    return "opened"
 
 
 def history(guest: Guest, kind: str) -> list[dict[str, Any]]:
@@ -97,7 +103,7 @@ def history(guest: Guest, kind: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = ""
     while True:
-        page = calmly(guest, f"/v1/wallet/transactions?limit=100&kind={kind}{cursor}")
+        page = read(guest, f"/v1/wallet/transactions?limit=100&kind={kind}{cursor}")
         found += page["items"]
         if not page["next_cursor"]:
             return found[::-1]
@@ -169,7 +175,7 @@ def test_while_the_limit_is_lowered_no_bet_passes_that_the_strictest_limit_at_it
     spot.guest.api.set_limit("wager", DAY, "40.00")
     with ThreadPoolExecutor(1) as aside:
         betting = aside.submit(bets_at_once, spot, "1.00")
-        spot.guest.api.set_limit("wager", DAY, "10.00")
+        lower(spot.guest, "wager", "10.00")
         passed = Counter(betting.result())[Outcome.STANDS]
     before = passed_before(spot.guest, "bet")
     assert before <= 40
@@ -182,8 +188,8 @@ def test_while_the_limit_is_lowered_no_deposit_passes_either(stack: Stack) -> No
     guest.api.set_limit("deposit", DAY, "400.00")
 
     def one_of_them(number: int) -> str:
-        if number == SIDE_BY_SIDE // 2:
-            guest.api.set_limit("deposit", DAY, "100.00")
+        if number == MANY // 2:
+            lower(guest, "deposit", "100.00")
         return opened(guest, "10.00")
 
     passed = Counter(crowd(guest, one_of_them))["opened"]
