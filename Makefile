@@ -44,7 +44,7 @@ cover: setup ## branch coverage of the functions by the unit, conformance and pr
 bench: setup ## side by side with peers: a table, benchmarks/results.json and a picture
 	@PYTHONPATH=functions:. $(VENV)/python -m benchmarks
 
-isolation: setup ## bets at one provider while another hangs, or floods us, beside bets in peace: ratios of the 99th percentiles
+isolation: setup ## bets at one provider while another hangs, or floods us, beside bets alone: ratios of the 99th percentiles
 	@PYTHONPATH=functions:. $(VENV)/python -m benchmarks.isolation
 
 simulate: setup ## seeded fault simulation of ledger and payment worker (STEPS=200000, SEED= replays one)

@@ -257,6 +257,7 @@ PLAY_SAFETY = (
     Signal("VerificationWebhookNotKept", _VENDOR_WEBHOOK, 5, 5, "The vendor's webhooks cannot be kept.", "verification-not-kept"),
     Signal("VerificationUnknownApplicant", _VENDOR_WORKER, 1, 60, "The vendor speaks of a stranger.", "verification-for-people"),
     Signal("VerificationTurnedRed", _VENDOR_WORKER, 5, 60, "Players lose a verification again.", "verification-for-people"),
+    Signal("PlayerTooYoung", _VENDOR_WORKER, 1, 60, "Somebody who plays is too young.", "player-too-young"),
     *(
         Signal("RegisterSilent", "identity", 3, 5, means, "register-silent", under={"at": at})
         for at, means in (

@@ -19,16 +19,11 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from countroom.cashier.store import StoreUnavailable
 from countroom.clock import system_clock
-from countroom.identity.access import AccountClosed, Lifetimes
-from countroom.identity.access_store import AccessStore
-from countroom.identity.events import EventLog
+from countroom.identity.access import AccountClosed
 from countroom.identity.refusals import ChangedMeanwhile, NoSuchAccount, Unavailable
-from countroom.identity.sessions import Sessions
 from countroom.identity.support import ACTOR_MAX, REASON_MAX, Action, Order, Report, RequestReused, Support
-from countroom.identity.table import Table
-from countroom.ledger.book import Book, OutcomeUnknown
+from countroom.ledger.book import OutcomeUnknown
 from countroom.ledger.safeguards import FOREVER_MS
-from countroom.ledger.store import LedgerStore
 from countroom.ledger.wallet import Exclusion
 from countroom.times import to_iso
 from countroom.verification.desk import KeptChanging, OrderReused, VerificationDesk
@@ -40,6 +35,7 @@ from countroom.verification.store import StandingStore, StandingsUnavailable
 from countroom.verification.views import staff_view
 from handlers.parts import staff
 from handlers.parts.people import People
+from handlers.parts.supporting import SupportSettings, support_of
 from runtime import aws, settings, telemetry
 
 
@@ -63,17 +59,6 @@ REFUSALS: Final[Mapping[type[Exception], tuple[str, str]]] = {
 """What staff are told of what the rooms refuse."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Environment of this function."""
-
-    sessions_table: str
-    players_table: str
-    ledger_table: str
-    session_absolute_seconds: int
-    session_idle_seconds: int
-
-
 Name = Annotated[str, StringConstraints(min_length=1, max_length=ACTOR_MAX, pattern=r"^[A-Za-z0-9._@:/+-]+$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=REASON_MAX, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -91,25 +76,29 @@ class Event(BaseModel):
     request_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Settings(SupportSettings):
+    """Environment of this function."""
+
+
+@cache
+def _settings() -> Settings:
+    return settings.load(Settings)
+
+
 @cache
 def _support() -> Support:
-    told = settings.load(Settings)
-    store = AccessStore(Table(aws.client("dynamodb"), told.sessions_table))
-    events = EventLog(Table(aws.client("dynamodb"), told.players_table))
-    lifetimes = Lifetimes(told.session_absolute_seconds * 1000, told.session_idle_seconds * 1000)
-    # The ledger repeats its requests itself, inside a time budget of its own.
-    book = Book(LedgerStore(aws.client("dynamodb", max_attempts=1), told.ledger_table), system_clock)
-    return Support(store, Sessions(store, None, system_clock, lifetimes), book, events, system_clock)
+    return support_of(_settings())
 
 
 @cache
 def _people() -> People:
-    return People(aws.client("dynamodb"), settings.load(Settings).players_table)
+    return People(aws.client("dynamodb"), _settings().players_table)
 
 
 @cache
 def _verification() -> VerificationDesk:
-    return VerificationDesk(StandingStore(aws.client("dynamodb"), settings.load(Settings).players_table), system_clock)
+    return VerificationDesk(StandingStore(aws.client("dynamodb"), _settings().players_table), system_clock)
 
 
 def _serve(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 Messages fail one by one (partial batch failures): one that cannot be heard comes back and, after bounded tries, goes to the
 dead-letter queue; the others of its batch are done. Repeats are harmless at any time, and so is any order.
+
+Of whom the vendor finds, for good, that he is too young, the account is frozen at once, in whatever country: sessions end, nothing
+is staked or paid in any more. What is done with his money is for people.
 """
 
 import os
@@ -13,26 +16,43 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from countroom.clock import system_clock
+from countroom.identity.access import AccountClosed
+from countroom.identity.refusals import NoSuchAccount
+from countroom.identity.support import Action, Order, Support
 from countroom.verification.desk import VerificationDesk
 from countroom.verification.inbox import MalformedMessage, from_message
 from countroom.verification.standing import Heard, Result, VendorEvent
 from countroom.verification.store import StandingStore
+from handlers.parts.supporting import SupportSettings, support_of
 from runtime import aws, settings, telemetry
 
 _FOR_PEOPLE: Final = frozenset({Result.UNKNOWN_APPLICANT, Result.UNKNOWN_LEVEL})
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What this function needs to be told."""
+_ACTOR: Final = "verification-worker"
+_WHY: Final = "found too young by the verification vendor"
+_REQUEST_CHARACTERS: Final = 32
 
-    players_table: str
+
+@dataclass(frozen=True, slots=True)
+class Settings(SupportSettings):
+    """Environment of this function."""
+
+
+@cache
+def _settings() -> Settings:
+    return settings.load(Settings)
+
+
+@cache
+def _support() -> Support:
+    return support_of(_settings())
 
 
 @cache
 def _desk() -> VerificationDesk:
     """Build the desk; nothing is sent before the first message."""
-    return VerificationDesk(StandingStore(aws.client("dynamodb"), settings.load(Settings).players_table), system_clock)
+    return VerificationDesk(StandingStore(aws.client("dynamodb"), _settings().players_table), system_clock)
 
 
 def _hear(record: SQSRecord) -> None:
@@ -42,12 +62,27 @@ def _hear(record: SQSRecord) -> None:
         event = from_message(record.body)
         said |= {"event_id": event.event_id}
         heard = _desk().hear(event)
+        if heard.too_young:
+            _shut_out(event, said)
     except Exception as error:
         reason = "malformed" if isinstance(error, MalformedMessage) else type(error).__name__
         telemetry.logger.error("verification event not applied", reason=reason, failure=telemetry.describe(error), **said)
         telemetry.count("VerificationEventNotApplied", dimensions={"reason": reason})
         raise
     _report(event, heard, said)
+
+
+def _shut_out(event: VendorEvent, said: dict[str, Any]) -> None:
+    """Freeze the account of somebody who is too young, once for each event: staff who lift it are not overruled by a repeat."""
+    order = Order(Action.FREEZE, event.player_id, _ACTOR, _WHY, event.event_id[:_REQUEST_CHARACTERS])
+    try:
+        report = _support().carry_out(order)
+    except (NoSuchAccount, AccountClosed):
+        telemetry.logger.warning("no account to be frozen", player_id=event.player_id, **said)
+        return
+    if not report.replayed:
+        telemetry.logger.warning("too young: account frozen", player_id=event.player_id, **said)
+        telemetry.count("PlayerTooYoung")
 
 
 def _report(event: VendorEvent, heard: Heard, said: dict[str, Any]) -> None:

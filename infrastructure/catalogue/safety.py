@@ -156,13 +156,23 @@ class SafetyFunctions:
         )
 
     def verification_worker(self) -> FunctionSpec:
-        """Describe what applies the vendor's events to where players stand."""
+        """Describe what applies the vendor's events to where players stand, and freezes the account of who is too young."""
         shared, state = self.shared, self.shared.state
         return FunctionSpec(
             name="verification-worker",
             handler="verification_worker",
-            environment={"PLAYERS_TABLE": state.players.table_name},
-            permissions=[*self._verifies(), *shared.works_off(self.verifications)],
+            environment={
+                "SESSIONS_TABLE": state.sessions.table_name,
+                "PLAYERS_TABLE": state.players.table_name,
+                "LEDGER_TABLE": state.ledger.table_name,
+                **shared.session_lifetimes(),
+            },
+            permissions=[
+                *self._verifies(),
+                on_table(state.sessions, Use.READ, Use.PUT),
+                on_table(state.ledger, Use.READ, Use.PUT),
+                *shared.works_off(self.verifications),
+            ],
             memory_mib=512,
             timeout_seconds=VERIFICATION_WORKER_TIMEOUT_SECONDS,
             caller=POLLER,

@@ -4,6 +4,7 @@
 
 approve, retry, final, pending, hold, reset: the vendor says so once.
 duplicate: the same approval five times. out-of-order: a refusal, and then the approval that was before it.
+underage: the player is found too young, and thrown out.
 unknown: a refusal of somebody whom the house did not send. forged, weak-digest: an approval with another secret, or by SHA-1.
 """
 
@@ -46,7 +47,8 @@ def main(arguments: list[str]) -> int:
         print(f"{NAME}: {error}", file=sys.stderr)
         return 1
     _print(stage, as_json=options.json)
-    print(f"{NAME}: {options.level} of {guest.account.player_id} is {stage.person.state(options.level)}", file=sys.stderr)
+    told = "is shut out" if stage.person.is_out() else f"has {options.level} {stage.person.state(options.level)}"
+    print(f"{NAME}: {guest.account.player_id} {told}", file=sys.stderr)
     for difference in stage.differences:
         print(f"{NAME}: {difference}", file=sys.stderr)
     return 1 if stage.differences else 0

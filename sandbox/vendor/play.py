@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from sandbox.player import RefusedError
 from sandbox.provider.line import Message
 from sandbox.stack import Gateway
 from sandbox.vendor.sumsub import COMMENT, Say, Word, body_of, webhook
@@ -17,6 +18,7 @@ from sandbox.wire import Answer
 SETTLE_SECONDS: Final = 30.0
 POLL_SECONDS, SILENCE_SECONDS = 0.2, 1.0
 ACCEPTED, REFUSED = 202, 401
+FROZEN: Final = "account_frozen"
 UNKNOWN_APPLICANT: Final = "f" * 24
 
 STATES: Final = {
@@ -43,6 +45,8 @@ class Play(StrEnum):
     """An approval signed with another secret."""
     WEAK_DIGEST = "weak-digest"
     """An approval signed with the right secret, by SHA-1."""
+    UNDERAGE = "underage"
+    """The player is found too young, whatever was checked: the house throws him out."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,16 @@ class Person:
     def state(self, level: str) -> str:
         """Read where a level stands."""
         return str(next(found["state"] for found in self.look()["levels"] if found["level"] == level))
+
+    def is_out(self) -> bool:
+        """Say whether his account is frozen."""
+        try:
+            self.look()
+        except RefusedError as refusal:
+            if refusal.code != FROZEN:
+                raise
+            return True
+        return False
 
 
 @dataclass(slots=True)
@@ -99,9 +113,12 @@ class Stage:
         elif what is Play.FORGED:
             self._tell(word(Say.APPROVE), REFUSED, secret="nobody-has-this-secret-at-all")  # noqa: S106 - nobody's, on purpose
             self._expect(level, before, stays=True)
-        else:
+        elif what is Play.WEAK_DIGEST:
             self._tell(word(Say.APPROVE), REFUSED, algorithm="HMAC_SHA1_HEX")
             self._expect(level, before, stays=True)
+        else:
+            self._tell(body_of(Word(Say.FINAL, self.person.player_id, "age", now, label="UNDERAGE")))
+            self._expect_out()
 
     def _begin(self, level: str) -> None:
         """Let the player start, unless the level has come to its end: what the vendor says counts then, too."""
@@ -116,6 +133,14 @@ class Stage:
         self.said.append((message, answer))
         if answer.status != expected:
             self.differences.append(f"a webhook was answered {answer.status} and must be answered {expected}")
+
+    def _expect_out(self) -> None:
+        end = self.clock() + SETTLE_SECONDS
+        while not self.person.is_out():
+            if self.clock() >= end:
+                self.differences.append("who is too young is still in")
+                return
+            self.pause(POLL_SECONDS)
 
     def _expect(self, level: str, state: str, *, stays: bool = False) -> None:
         end = self.clock() + SETTLE_SECONDS

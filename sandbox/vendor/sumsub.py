@@ -44,18 +44,20 @@ class Say(StrEnum):
 
 
 _TYPES: Final = {Say.PENDING: "applicantPending", Say.HOLD: "applicantOnHold", Say.RESET: "applicantReset"}
+_LABELS: Final = {Say.RETRY: "UNSATISFACTORY_PHOTOS", Say.FINAL: "FORGERY"}
 _STATUS: Final = {Say.PENDING: "pending", Say.HOLD: "onHold", Say.RESET: "init"}
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One thing that the vendor says, of whom, and when (seconds since 1970)."""
+    """One thing that the vendor says, of whom, and when (seconds since 1970). `label`: what it objects to; "" for the usual."""
 
     say: Say
     player_id: str
     level: str
     at_seconds: float
     applicant_id: str = ""
+    label: str = ""
 
 
 def applicant_id_of(player_id: str) -> str:
@@ -90,7 +92,7 @@ def body_of(word: Word) -> bytes:
             "moderationComment": COMMENT,
             "clientComment": COMMENT,
             "reviewAnswer": "RED",
-            "rejectLabels": ["UNSATISFACTORY_PHOTOS"] if word.say is Say.RETRY else ["FORGERY"],
+            "rejectLabels": [word.label or _LABELS[word.say]],
             "reviewRejectType": word.say.value.upper(),
             "buttonIds": [],
         }

@@ -4,18 +4,21 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from sandbox import staff
 from sandbox.faulty_server import Fault
 from sandbox.player import Account, PlayerApi
 from sandbox.provider.guest import Guest, newcomer
-from sandbox.provider.line import exchange
+from sandbox.provider.line import Outcome, exchange
 from sandbox.stack import Stack
 from sandbox.vendor.play import Person, Play, Stage
 from sandbox.vendor.sumsub import NAME, Say, Word, body_of, webhook
 from sandbox.wire import Answer, send
+from tests.conformance.over_http.casino import Casino, turn
 from tests.e2e import world
 from tests.e2e.world import problem, refused
 
@@ -77,6 +80,21 @@ def test_in_great_britain_nothing_is_paid_in_or_played_before_age_and_identity_a
     assert guest.api.launch(world.GAME_ID)["session_token"]
     with refused(409, "verification_ended"):
         guest.api.start_verification("identity")
+
+
+def test_who_is_found_too_young_is_out_while_a_round_runs_and_his_money_waits_for_people(stack: Stack) -> None:
+    spot = Casino(stack).fresh("hub88", "20.00")
+    bet, before = turn("5.00"), spot.balance()
+    balance = spot.stands(spot.bet(bet), "-5.00", before)
+    stage = stage_of(stack, spot.guest)
+    stage.play(Play.UNDERAGE, "age")
+    assert stage.differences == []
+    with refused(403, "account_frozen"):
+        spot.guest.api.wallet()
+    assert spot.bet(turn("1.00")).word == "RS_ERROR_USER_DISABLED"
+    won = spot.win(turn("12.50", round_id=bet.round_id, reference=bet.transaction_id))
+    assert (won.outcome, won.balance) == (Outcome.STANDS, balance + Decimal("12.50"))
+    assert staff.support(stack, "show", spot.guest.account.player_id, "looked at")["standing"] == "frozen"
 
 
 def test_who_is_refused_for_good_stays_out_and_another_try_is_open_to_who_may_try_again(stack: Stack) -> None:

@@ -221,6 +221,7 @@ def test_refused_and_throttled_logins_are_added_up(aws_stage: Templates) -> None
         ("VerificationWebhookNotKept", "verification-webhook", {}),
         ("VerificationUnknownApplicant", "verification-worker", {}),
         ("VerificationTurnedRed", "verification-worker", {}),
+        ("PlayerTooYoung", "verification-worker", {}),
         ("RegisterSilent", "identity", {"at": "registration"}),
         ("RegisterSilent", "identity", {"at": "login"}),
     ],

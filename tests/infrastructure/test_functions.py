@@ -105,6 +105,7 @@ def test_sessions_last_as_long_everywhere_as_the_stage_says(every_stage: Templat
         "identity",
         "account",
         "identity-staff",
+        "verification-worker",
         "wallet",
         "games",
         "deposits",

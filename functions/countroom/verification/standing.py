@@ -134,11 +134,16 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The standing after an event, what became of it, and the levels that it took from the player."""
+    """The standing after an event, what became of it, and the levels that it took from the player.
+
+    `too_young`: by what stands now the vendor has found him so, for good. It is said of a repeat too: whoever acts on it may have
+    been cut off the first time.
+    """
 
     standing: Standing
     result: Result
     lost: frozenset[Level] = frozenset()
+    too_young: bool = False
 
 
 _RANKS: Final = (State.NONE, State.PENDING, State.ON_HOLD, State.APPROVED, State.RETRY, State.REJECTED)
@@ -181,11 +186,13 @@ def after_event(before: Standing, event: VendorEvent) -> Heard:
     results = {
         level: _judged(before.at(level), said) for level in concerned(event.level or Level.IDENTITY, event.state, event.labels)
     }
+    final = event.state is State.REJECTED and bool(AGE_LABELS & set(event.labels))
+    too_young = final and results.get(Level.AGE) in {Result.APPLIED, Result.REPEATED}
     changed = {level: said for level, result in results.items() if result is Result.APPLIED}
     if not changed:
-        return Heard(before, next(iter(results.values())))
+        return Heard(before, next(iter(results.values())), too_young=too_young)
     after = replace(before, version=before.version + 1, levels={**before.levels, **changed})
-    return Heard(after, Result.APPLIED, before.approved - after.approved)
+    return Heard(after, Result.APPLIED, before.approved - after.approved, too_young)
 
 
 def _judged(before: LevelStanding, said: LevelStanding) -> Result:

@@ -74,7 +74,12 @@ def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         made.visitors.set_environment(monkeypatch)
         monkeypatch.setenv("LEDGER_TABLE", LEDGER_TABLE)
         monkeypatch.setenv("PLAYERS_TABLE", PLAYERS_TABLE)
-        for wired in (identity_staff._support, identity_staff._people, identity_staff._verification):
+        for wired in (
+            identity_staff._settings,
+            identity_staff._support,
+            identity_staff._people,
+            identity_staff._verification,
+        ):
             wired.cache_clear()
         yield made
     identity_staff._support.cache_clear()

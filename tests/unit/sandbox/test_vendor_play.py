@@ -45,6 +45,7 @@ class World:
         self.queue: list[str] = []
         self.links = 0
         self.deaf = False
+        self.shut_out = False
         intake = Intake(Secrets(), Inbox(self, "queue"), self.house.clock)
         monkeypatch.setattr(verification_webhook, "_intake", lambda: intake)
         person = Person(PLAYER, self.look, self.start)
@@ -55,6 +56,8 @@ class World:
         return {"MessageId": "m-1"}
 
     def look(self) -> dict[str, Any]:
+        if self.shut_out:
+            raise RefusedError(Answer(403, b'{"code": "account_frozen"}'))
         return verification_view(self.house.standing, {})
 
     def start(self, _level: str) -> dict[str, Any]:
@@ -75,7 +78,7 @@ class World:
     def pause(self, seconds: float) -> None:
         self.house.clock.advance(milliseconds=int(seconds * 1000))
         while self.queue and not self.deaf:
-            self.house.desk.hear(from_message(self.queue.pop(0)))
+            self.shut_out |= self.house.desk.hear(from_message(self.queue.pop(0))).too_young
 
 
 @pytest.fixture
@@ -104,6 +107,20 @@ def test_a_house_that_does_not_listen_is_found_out(world: World) -> None:
     world.deaf = True
     world.stage.play(Say.APPROVE, "identity")
     assert world.stage.differences == ["identity is none and must be approved"]
+
+
+def test_a_house_that_lets_the_young_play_on_is_found_out(world: World) -> None:
+    world.deaf = True
+    world.stage.play(Play.UNDERAGE, "identity")
+    assert world.stage.differences == ["who is too young is still in"]
+
+
+def test_another_refusal_of_the_house_is_no_freeze(world: World) -> None:
+    def look() -> dict[str, Any]:
+        raise RefusedError(Answer(503, b""))
+
+    with pytest.raises(RefusedError):
+        replace(world.stage.person, look=look).is_out()
 
 
 def test_a_house_in_which_staff_have_decided_is_found_out(world: World) -> None:
@@ -160,6 +177,7 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
         ("approve", "--player", "new"),
         ("approve", "--player", "new", "--country", "GB"),
         ("out-of-order", "--player", "a@example.com", "--level", "address"),
+        ("underage", "--player", "new"),
     ],
 )
 def test_the_program_plays_it_and_says_where_the_level_stands(
@@ -167,7 +185,8 @@ def test_the_program_plays_it_and_says_where_the_level_stands(
 ) -> None:
     assert run(*words) == 0
     assert "→ 202" in (seen := capsys.readouterr()).out
-    assert f"of {PLAYER} is {'approved' if words[0] == 'approve' else 'retry'}" in seen.err
+    said = {"approve": "has identity approved", "out-of-order": "has address retry", "underage": "is shut out"}
+    assert f"{PLAYER} {said[words[0]]}" in seen.err
 
 
 def test_it_prints_what_went_over_the_wire_for_other_programs(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
