@@ -40,6 +40,11 @@ class Mail:
     text: str
     sent_at: float
 
+    @property
+    def has_code(self) -> bool:
+        """Whether there is a one-time code in the text."""
+        return _CODE.search(self.text) is not None
+
     def code(self) -> str:
         """Give the one-time code in the text.
 
@@ -81,8 +86,10 @@ class Mailbox:
         """Give the ids of the mails that an address has by now: what to wait past (`after` of `await_mail`)."""
         return frozenset(one.message_id for one in self.mails(to))
 
-    def await_mail(self, to: str, *, after: Collection[str] = (), timeout_seconds: float = MAIL_TIMEOUT_SECONDS) -> Mail:
-        """Wait for a mail to an address that is none of `after`; of several, the newest.
+    def await_mail(
+        self, to: str, *, after: Collection[str] = (), with_code: bool = False, timeout_seconds: float = MAIL_TIMEOUT_SECONDS
+    ) -> Mail:
+        """Wait for a mail to an address that is none of `after`, and has a code if it must; of several, the newest.
 
         Raises:
             MailboxError: when none came in time.
@@ -90,20 +97,21 @@ class Mailbox:
         """
         end = time.monotonic() + timeout_seconds
         while True:
-            if fresh := [one for one in self.mails(to) if one.message_id not in after]:
-                return fresh[-1]
+            fresh = [one for one in self.mails(to) if one.message_id not in after]
+            if fit := [one for one in fresh if one.has_code or not with_code]:
+                return fit[-1]
             if time.monotonic() > end:
-                raise MailboxError(f"no mail came within {timeout_seconds:.0f} s")
+                raise MailboxError(f"no mail{' with a code' if with_code else ''} came within {timeout_seconds:.0f} s")
             time.sleep(POLL_SECONDS)
 
     def await_code(self, to: str, *, after: Collection[str] = ()) -> str:
-        """Wait for such a mail and give the code in it.
+        """Wait for a mail with a code and give the code. A notice of something else may come first, and late: it is passed over.
 
         Raises:
-            MailboxError: when none came in time, or it holds no code.
+            MailboxError: when none came in time.
 
         """
-        return self.await_mail(to, after=after).code()
+        return self.await_mail(to, after=after, with_code=True).code()
 
 
 def _mail(said: dict[str, Any]) -> Mail:

@@ -47,7 +47,7 @@ READS = {
     "safety-staff": {SAFETY, PLAYERS},
     "verification": {PLAYERS, LEDGER, SESSIONS},
     "verification-webhook": set[str](),
-    "verification-worker": {PLAYERS},
+    "verification-worker": {PLAYERS, SESSIONS, LEDGER},
 }
 # Table → who may put items into it: nobody else can, whatever is done to them.
 WRITERS = {
@@ -55,10 +55,10 @@ WRITERS = {
         *("identity", "account", "identity-staff", "games", "payment-worker", "paymentiq"),
         *("provider-hub88", "provider-swipe", "provider-action-batch"),
         *("withdrawals", "withdrawals-staff", "withdrawal-step"),
-        *("play-safety", "deposits", "settlement-check"),
+        *("play-safety", "deposits", "settlement-check", "verification-worker"),
     },
     PLAYERS: {"identity", "account", "identity-staff", "play-safety", "verification", "verification-worker"},
-    SESSIONS: {"identity", "account", "identity-staff", "play-safety"},
+    SESSIONS: {"identity", "account", "identity-staff", "play-safety", "verification-worker"},
     CASHIER: {"deposits", "payment-worker", "paymentiq", "settlement-check"},
     RAW_EVENTS: {"payment-webhook"},
     GAMES: {"games", "games-staff", "rounds-worker"},

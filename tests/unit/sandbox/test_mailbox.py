@@ -77,6 +77,16 @@ def test_what_was_seen_is_waited_past_and_the_newest_counts(answers: Answers) ->
     assert BOX.await_code("a@example.com", after=seen) == "CCCC3333"
 
 
+def test_a_notice_that_comes_late_is_not_taken_for_the_mail_with_the_code(answers: Answers) -> None:
+    notice = sent(2, "a@example.com", "A second factor was added.")
+    answers[:] = [shown(notice), shown(notice), shown(sent(1, "a@example.com", "is BBBB-2222."), notice)]
+    assert BOX.await_code("a@example.com") == "BBBB2222"
+    answers[:] = [shown(notice)]
+    assert BOX.await_mail("a@example.com").text == "A second factor was added."
+    with pytest.raises(MailboxError, match="no mail with a code came within 20 s"):
+        BOX.await_code("a@example.com")
+
+
 def test_waiting_ends(answers: Answers) -> None:
     answers[:] = [shown(sent(1, "b@example.com"))]
     with pytest.raises(MailboxError, match="no mail came within 20 s"):
