@@ -14,6 +14,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from pytest_socket import disable_socket
 
 from runtime import aws as runtime_aws
+from tests.unit import moto_speed
 from tests.unit.clock import FixedClock
 
 REGION = "eu-west-1"
@@ -45,9 +46,10 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def descriptions() -> Iterator[None]:
-    """botocore reads its descriptions of the services once in a process, not for every session: most of what a client costs."""
+    """botocore reads its descriptions of the services once a process, most of what a client costs; and moto answers quicker."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", cache(create_loader))
+        moto_speed.install(patch)
         yield
 
 
